@@ -1,0 +1,63 @@
+"""Where a command writes: data on standard output, messages and progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TextIO
+
+
+@dataclass(slots=True)
+class Output:
+    """The two streams of a command and the form its data takes.
+
+    Attributes:
+        as_json: Whether `report` prints JSON instead of text.
+        data: Standard output.
+        messages: Standard error.
+    """
+
+    as_json: bool = False
+    data: TextIO = field(default_factory=lambda: sys.stdout)
+    messages: TextIO = field(default_factory=lambda: sys.stderr)
+
+    def report(self, value: Mapping[str, object], text: str | Iterable[str]) -> None:
+        """Print the command's result: `value` with `--json`, else the lines of `text`."""
+        if self.as_json:
+            print(json.dumps(value, indent=2, default=str, ensure_ascii=False), file=self.data)
+            return
+        for line in [text] if isinstance(text, str) else text:
+            print(line, file=self.data)
+
+    def say(self, message: str) -> None:
+        """Print one message for the person at the terminal."""
+        print(message, file=self.messages, flush=True)
+
+    def progress(self, label: str, done: int, total: int) -> None:
+        """Redraw a progress line; silent where standard error is not a terminal."""
+        if not self.messages.isatty():
+            return
+        width = 28
+        filled = width * done // max(total, 1)
+        end = "\n" if done >= total else ""
+        bar = "█" * filled + "·" * (width - filled)
+        print(f"\r  {label:<28} {bar} {done}/{total}", end=end, file=self.messages, flush=True)
+
+
+def table(
+    header: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[int] = ()
+) -> list[str]:
+    """Return aligned text lines of a table; `right` names the columns aligned to the right."""
+    body = [[str(cell) for cell in row] for row in rows]
+    right_columns = set(right)
+    widths = [max(len(line[i]) for line in [list(header), *body]) for i in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        return "  ".join(
+            cell.rjust(width) if i in right_columns else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ).rstrip()
+
+    return [line(list(header)), line(["─" * width for width in widths]), *map(line, body)]

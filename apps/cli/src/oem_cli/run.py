@@ -1,0 +1,68 @@
+"""Parse, run, and turn every error into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from oem_cli.exit_codes import ExitCode
+from oem_cli.nouns import NOUNS
+from oem_cli.output import Output
+from oem_cli.parser import build_parser
+from oem_security.errors import Category, OemError
+
+_EXIT_OF = {
+    Category.INPUT: ExitCode.INPUT,
+    Category.TRUST: ExitCode.TRUST,
+    Category.UNAVAILABLE: ExitCode.UNAVAILABLE,
+    Category.STORAGE: ExitCode.STORAGE,
+    Category.STATE: ExitCode.STATE,
+}
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line; never raises for anything an operator can cause."""
+    noun = next((word for word in argv if not word.startswith("-")), "")
+    parser = build_parser(only=noun if noun in NOUNS else "")
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    if args.site is None:
+        args.site = Path(os.environ.get("OEM_SITE") or ".")
+    output = Output(as_json=args.json)
+    try:
+        return int(args.run(args, output))
+    except OemError as error:
+        output.say(f"oem: error: {error}")
+        return _EXIT_OF[error.category]
+    except KeyboardInterrupt:
+        output.say("oem: interrupted")
+        return ExitCode.INTERRUPTED
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        output.say(
+            f"oem: error: {error.strerror or error}{place}; check the path, its permissions "
+            "and the free space"
+        )
+        return ExitCode.STORAGE
+    except Exception as error:  # noqa: BLE001 - the last line of defence of a command line
+        return _internal(error, output)
+
+
+def _internal(error: Exception, output: Output) -> ExitCode:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="oem-crash-", suffix=".txt", delete=False
+    ) as details:
+        traceback.print_exception(error, file=details)
+        print("command:", " ".join(sys.argv[:3]), file=details)
+    output.say(
+        f"oem: error: defect in the product: {type(error).__name__}: {error}; "
+        f"send {details.name} to support"
+    )
+    return ExitCode.INTERNAL

@@ -1,0 +1,1 @@
+"""The trading daemon that composes the four libraries behind gRPC."""

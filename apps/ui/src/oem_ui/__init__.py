@@ -1,0 +1,1 @@
+"""The Qt console: a gRPC client of the daemon."""

@@ -1,0 +1,1 @@
+"""The gRPC surface of the daemon: protos, generated stubs and a small client."""

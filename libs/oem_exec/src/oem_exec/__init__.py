@@ -1,0 +1,1 @@
+"""Order routing over real exchanges that never doubles or loses an order."""

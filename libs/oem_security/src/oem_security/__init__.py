@@ -1,0 +1,1 @@
+"""Offline licences, device fingerprints, signed logs, certificates and a vault."""

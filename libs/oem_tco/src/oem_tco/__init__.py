@@ -1,0 +1,1 @@
+"""What trading cost, to the last basis point, and decisions that take it into account."""

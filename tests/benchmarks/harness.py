@@ -1,0 +1,69 @@
+"""Ratios, not seconds: a subject and its baseline, measured alternately in the same run."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One benchmark's figure against its baseline.
+
+    Attributes:
+        name: Dotted name from the issue, such as `daemon.submit_order`.
+        value: The subject's median figure, in `unit`.
+        unit: Unit of both figures, such as `s` or `entries/s`.
+        baseline: What the figure is compared with, in words.
+        baseline_value: The baseline's median figure, in `unit`.
+        goal: What the ratio should be, such as `<= 2` or `>= 0.35`.
+    """
+
+    name: str
+    value: float
+    unit: str
+    baseline: str
+    baseline_value: float
+    goal: str
+
+    @property
+    def ratio(self) -> float:
+        return self.value / self.baseline_value
+
+    @property
+    def met(self) -> bool:
+        operator, bound = self.goal.split()
+        return self.ratio <= float(bound) if operator == "<=" else self.ratio >= float(bound)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "value": self.value,
+            "unit": self.unit,
+            "baseline": self.baseline,
+            "baseline_value": self.baseline_value,
+            "ratio": self.ratio,
+            "goal": self.goal,
+            "met": self.met,
+        }
+
+
+Benchmark = Callable[[], list[Result]]
+"""A benchmark module offers `BENCHMARKS: list[Benchmark]`."""
+
+
+def alternate(
+    subject: Callable[[], float], baseline: Callable[[], float], *, rounds: int = 7
+) -> tuple[float, float]:
+    """Measure both sides in turn and return the median of each.
+
+    Args:
+        subject: Returns one figure of the thing under test (seconds, or a rate).
+        baseline: Returns the same kind of figure of the baseline.
+        rounds: How many pairs; the first, unmeasured pair warms both up.
+    """
+    subject()
+    baseline()
+    pairs = [(subject(), baseline()) for _ in range(rounds)]
+    return statistics.median(p[0] for p in pairs), statistics.median(p[1] for p in pairs)
