@@ -1,0 +1,62 @@
+# Core OEM. `make` alone lists what can be made.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+UV := .tools/bin/uv
+BIN := .venv/bin
+SYNC := --frozen --offline --all-packages --all-extras --all-groups
+DEMO_SITE ?= demo-site
+
+.PHONY: help setup demo test check format lock wheels bench faults docs clean debian
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.ready ## make .venv from the lock, through the verified folder wheelhouse/
+
+.venv/.ready: uv.lock tools/uv.txt tools/setup.sh $(wildcard libs/*/pyproject.toml apps/*/pyproject.toml)
+	PYTHON=$(PYTHON) tools/setup.sh
+	@touch $@
+
+demo: setup ## the whole product once, in demo-site/ (DATA=DIR trades on recorded bars)
+	@rm -rf $(DEMO_SITE) $(DEMO_SITE)-vendor
+	$(BIN)/oem demo --site $(DEMO_SITE) $(if $(DATA),--data $(DATA))
+
+test: setup debian ## all tests but the long campaigns, with coverage
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -m "not faults" -n 2 --dist worksteal --cov --cov-report= $(PYTEST)
+	$(BIN)/python tools/coverage_gate.py
+
+check: setup ## format, lint, types, contracts, lock, wheels
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy libs/*/src apps/*/src tools
+	$(BIN)/lint-imports
+	$(BIN)/python tools/lockfile.py check
+	$(UV) lock --check --offline
+	$(BIN)/python tools/wheels.py
+
+format: setup ## rewrite the sources in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: setup ## resolve the dependencies again and write uv.lock without hosts
+	PATH="$(CURDIR)/.tools/bin:$$PATH" $(BIN)/python tools/lockfile.py renew
+
+wheels: setup ## build every member and install each wheel alone
+	$(BIN)/python tools/wheels.py
+
+bench: setup ## ratios against baselines, into var/bench/results.json
+	$(BIN)/python tests/benchmarks/run.py $(NAMES)
+
+faults: setup debian ## the long fault campaigns
+	$(BIN)/python -m pytest -m faults $(PYTEST)
+
+docs: setup ## HTML pages, man pages and shell completions under build/
+	$(BIN)/python tools/build_docs.py
+
+debian: ## the Debian packages the tests use, where that is allowed
+	@tools/debian.sh
+
+clean: ## remove what was made
+	rm -rf build dist .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* demo-site demo-site-vendor

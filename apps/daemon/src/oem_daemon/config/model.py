@@ -1,0 +1,182 @@
+"""The shape of `config/core.yaml`.
+
+Sections that belong to a library are that library's own model; the daemon composes them.
+"""
+
+from __future__ import annotations
+
+import enum
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from oem_tco import DecisionPolicy
+
+Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,15}/[A-Z0-9]{2,10}$", examples=["BTC/USDT"])]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Port = Annotated[int, Field(ge=0, le=65535, description="0 takes a free port")]
+Loopback = Literal["127.0.0.1", "::1", "localhost"]
+
+
+class Section(BaseModel):
+    """A section of the file: unknown fields are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stage(enum.StrEnum):
+    """The stage a site runs in; each has its own decision log."""
+
+    DEMO = "demo"
+    PAPER = "paper"
+
+
+class Profile(enum.StrEnum):
+    """The risk profiles a site can run under."""
+
+    CONSERVATIVE = "conservative"
+    BALANCED = "balanced"
+    AGGRESSIVE = "aggressive"
+    MANUAL = "manual"
+
+
+class Runtime(Section):
+    """What runs, on how much money, and how often."""
+
+    stage: Stage = Stage.PAPER
+    risk_profile: Profile = Profile.BALANCED
+    symbols: tuple[Symbol, ...] = Field(min_length=1, max_length=50)
+    initial_cash: Decimal = Field(default=Decimal(100_000), gt=0, allow_inf_nan=False)
+    cycle_seconds: float = Field(default=0.0, ge=0.0, le=3600.0)
+
+    @model_validator(mode="after")
+    def _one_quote_currency(self) -> Runtime:
+        quotes = {symbol.split("/")[1] for symbol in self.symbols}
+        if len(quotes) > 1:
+            raise ValueError(f"symbols must share one quote currency, not {sorted(quotes)}")
+        if len(set(self.symbols)) < len(self.symbols):
+            raise ValueError("a symbol is listed twice")
+        return self
+
+
+class ParquetData(Section):
+    """Recorded bars from a folder of Parquet files."""
+
+    source: Literal["parquet"]
+    folder: Path
+    venue: Name = "binance"
+    timeframe: Literal["1m", "5m", "15m", "1h", "1d"] = "1h"
+    bars: int = Field(default=480, ge=60, le=1_000_000)
+
+
+class SyntheticData(Section):
+    """Generated bars; every report says so."""
+
+    source: Literal["synthetic"]
+    seed: int = Field(default=20260101, ge=0)
+    timeframe: Literal["1m", "5m", "15m", "1h", "1d"] = "1h"
+    bars: int = Field(default=480, ge=60, le=1_000_000)
+
+
+class TrendSettings(Section):
+    """A moving-average crossover."""
+
+    kind: Literal["trend"]
+    fast: int = Field(default=12, ge=2, le=5_000)
+    slow: int = Field(default=48, ge=3, le=10_000)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> TrendSettings:
+        if self.fast >= self.slow:
+            raise ValueError("fast must be smaller than slow")
+        return self
+
+
+class MeanReversionSettings(Section):
+    """A z-score reversal."""
+
+    kind: Literal["mean_reversion"]
+    window: int = Field(default=24, ge=4, le=10_000)
+    entry_z: float = Field(default=1.0, ge=0.0, le=5.0)
+
+
+class StrategySlot(Section):
+    """One strategy of the scheduler and its share of the capital."""
+
+    name: Name
+    capital_share: float = Field(gt=0.0, le=1.0)
+    settings: Annotated[TrendSettings | MeanReversionSettings, Field(discriminator="kind")]
+
+
+class PaperExecution(Section):
+    """How the paper venue fills orders."""
+
+    seed: int = Field(default=7, ge=0)
+    latency_ms: float = Field(default=1.0, ge=0.0, le=60_000.0)
+    spread_bps: float = Field(default=2.0, ge=0.0, le=1_000.0)
+    depth_share: float = Field(default=0.1, gt=0.0, le=1.0)
+    fees_of: Name = "binance"
+
+
+class InstrumentRules(Section):
+    """Precision and smallest sizes of one symbol at the venue."""
+
+    tick_size: Decimal = Field(gt=0)
+    lot_size: Decimal = Field(gt=0)
+    min_notional: Decimal = Field(default=Decimal(5), ge=0)
+
+
+class Execution(Section):
+    """Where orders go."""
+
+    paper: PaperExecution = PaperExecution()
+    instruments: dict[Symbol, InstrumentRules]
+
+
+class Grpc(Section):
+    """Where the gRPC API listens."""
+
+    host: Loopback = "127.0.0.1"
+    port: Port = 0
+
+
+class Metrics(Section):
+    """Where Prometheus scrapes."""
+
+    host: Loopback = "127.0.0.1"
+    port: Port = 0
+
+
+class CoreConfig(Section):
+    """The whole of `config/core.yaml`."""
+
+    version: Literal[1]
+    operator: Annotated[str, Field(min_length=1, max_length=64)] = "operator"
+    runtime: Runtime
+    market_data: Annotated[ParquetData | SyntheticData, Field(discriminator="source")]
+    strategies: tuple[StrategySlot, ...] = Field(min_length=1, max_length=32)
+    execution: Execution
+    decision_engine: DecisionPolicy = DecisionPolicy()
+    rbac: dict[Name, tuple[str, ...]] = Field(
+        default_factory=lambda: {
+            "operator": ("status:read", "trade:read", "trade:write", "trade:control"),
+            "auditor": ("status:read", "trade:read"),
+        }
+    )
+    grpc: Grpc = Grpc()
+    metrics: Metrics = Metrics()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CoreConfig:
+        names = [slot.name for slot in self.strategies]
+        if len(set(names)) < len(names):
+            raise ValueError("strategies: two have the same name")
+        share = sum(slot.capital_share for slot in self.strategies)
+        if share > 1.0 + 1e-9:
+            raise ValueError(f"strategies: capital shares add up to {share:.3f}, more than 1")
+        missing = [s for s in self.runtime.symbols if s not in self.execution.instruments]
+        if missing:
+            raise ValueError(f"execution.instruments: no rules for {', '.join(missing)}")
+        return self

@@ -1,0 +1,129 @@
+"""What a venue says, applied to what is known: the only place where orders change state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from oem_exec.model.fill import Fill
+from oem_exec.model.order import Order
+from oem_exec.model.states import OrderState, may_follow
+from oem_exec.venue import VenueOrder
+
+_ZERO = Decimal(0)
+_NEVER_EXISTED = frozenset({OrderState.REJECTED, OrderState.ABSENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An order after evidence.
+
+    Attributes:
+        order: The order as it is known now.
+        fills: Trades not known before.
+        contradiction: What in the evidence cannot be true beside what was known; empty when
+            everything fits.
+    """
+
+    order: Order
+    fills: tuple[Fill, ...] = ()
+    contradiction: str = ""
+
+
+def apply_evidence(order: Order, seen: VenueOrder, now_ns: int) -> Applied:
+    """Return the order after the venue's words about it.
+
+    Evidence that is older than what is known (less filled, an earlier state) changes nothing but
+    is reported. Evidence that cannot be explained by age (executed beyond the quantity, another
+    venue order id, an order that was refused or absent) moves the order to quarantine.
+    """
+    if order.state is OrderState.QUARANTINED:
+        return Applied(order)
+    if order.venue_order_id and seen.venue_order_id and order.venue_order_id != seen.venue_order_id:
+        return quarantined(
+            order, f"two orders for one id: {order.venue_order_id} and {seen.venue_order_id}", now_ns
+        )
+    if order.state in _NEVER_EXISTED:
+        if seen.state is OrderState.REJECTED:
+            return Applied(order)
+        return quarantined(order, f"{order.state} order turned up as {seen.state}", now_ns)
+    quantity = order.quantity if seen.quantity is None else seen.quantity
+    fresh = order.new_fills(seen.fills)
+    fills = order.fills + fresh
+    by_trade = sum((fill.quantity for fill in fills), _ZERO)
+    filled = max(seen.filled_quantity, by_trade)
+    if filled > quantity:
+        return quarantined(order, f"executed {filled} of {quantity}", now_ns)
+    backwards = ""
+    if filled < order.filled_quantity:
+        backwards = f"filled went back from {order.filled_quantity} to {filled}"
+        filled = order.filled_quantity
+    state = _state(seen.state, filled, quantity)
+    if not may_follow(order.state, state):
+        backwards = backwards or f"state went back from {order.state} to {state}"
+        state = order.state
+    elif backwards and not state.terminal:
+        state = order.state if order.state.open else state
+    notional = max(
+        order.filled_notional,
+        seen.filled_notional if seen.filled_notional is not None else _ZERO,
+        sum((fill.notional for fill in fills), _ZERO),
+    )
+    known = replace(
+        order,
+        state=state,
+        quantity=quantity,
+        price=order.price if seen.price is None or order.price is None else seen.price,
+        venue_order_id=order.venue_order_id or seen.venue_order_id,
+        filled_quantity=filled,
+        filled_notional=notional,
+        fills=fills,
+        answered_ns=order.answered_ns or now_ns,
+        updated_ns=now_ns,
+        reason="" if order.state is OrderState.UNKNOWN else order.reason,
+        settled=state.terminal and (by_trade == filled or state in _NEVER_EXISTED),
+    )
+    return Applied(known, fresh, backwards)
+
+
+def apply_trades(order: Order, fills: tuple[Fill, ...], now_ns: int) -> Applied:
+    """Return the order after a list of its trades; they prove executions, not the end."""
+    fresh = order.new_fills(fills)
+    if not fresh:
+        return Applied(order)
+    total = sum((fill.quantity for fill in order.fills + fresh), _ZERO)
+    state = order.state if order.state.terminal else OrderState.OPEN
+    seen = VenueOrder(
+        order.client_order_id,
+        order.venue_order_id,
+        order.intent.symbol,
+        state,
+        max(total, order.filled_quantity),
+        fills=fresh,
+    )
+    return apply_evidence(order, seen, now_ns)
+
+
+def ended(order: Order, state: OrderState, reason: str, now_ns: int) -> Order:
+    """Return the order in a terminal state that rests on the absence of an order at the venue."""
+    moved = order.moved(state, now_ns, reason=reason)
+    explained = sum((fill.quantity for fill in order.fills), _ZERO) == order.filled_quantity
+    return replace(moved, settled=explained)
+
+
+def quarantined(order: Order, what: str, now_ns: int) -> Applied:
+    """Return the order in quarantine; its fills and quantities stay as they were known."""
+    if not may_follow(order.state, OrderState.QUARANTINED):
+        return Applied(order, (), what)
+    moved = replace(order.moved(OrderState.QUARANTINED, now_ns, reason=what), settled=False)
+    return Applied(moved, (), what)
+
+
+def _state(state: OrderState, filled: Decimal, quantity: Decimal) -> OrderState:
+    if filled == quantity:
+        return OrderState.FILLED
+    if state is OrderState.OPEN and filled:
+        return OrderState.PARTIALLY_FILLED
+    if state is OrderState.PARTIALLY_FILLED and not filled:
+        return OrderState.OPEN
+    return state

@@ -1,0 +1,1 @@
+"""Values that flow through execution: instruments, intents, orders, fills and their states."""

@@ -1,0 +1,410 @@
+"""A whole simulated exchange without any I/O: orders in, executions out, the same every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from oem_exec.errors import InvalidOrder, UnknownSymbol
+from oem_exec.model.enums import InstrumentKind, Liquidity, OrderType, RefusalReason, Side, TimeInForce
+from oem_exec.model.fill import Fill
+from oem_exec.model.instrument import Instrument
+from oem_exec.model.intent import OrderIntent
+from oem_exec.model.states import OrderState
+from oem_exec.simulation.account import Account, FundingPayment
+from oem_exec.simulation.matching import Execution, MatchingBook
+from oem_security.clock import Clock
+
+_ZERO = Decimal(0)
+
+
+class Refusal(Exception):  # noqa: N818 - an answer of the exchange, not a fault of the program
+    """The simulated exchange refuses a request."""
+
+    def __init__(self, reason: RefusalReason, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.text = text
+
+
+@dataclass(slots=True)
+class SimOrder:
+    """An order inside the exchange; it changes as it trades."""
+
+    order_id: str
+    owner: str
+    client_order_id: str
+    intent: OrderIntent
+    quantity: Decimal
+    price: Decimal | None
+    created_ns: int
+    state: OrderState = OrderState.OPEN
+    filled: Decimal = _ZERO
+    notional: Decimal = _ZERO
+    fills: list[Fill] = field(default_factory=list)
+    updated_ns: int = 0
+    triggered: bool = True
+    reason: str = ""
+
+    @property
+    def remaining(self) -> Decimal:
+        return self.quantity - self.filled
+
+
+@dataclass(slots=True)
+class Market:
+    """One instrument with its book and its last price."""
+
+    instrument: Instrument
+    book: MatchingBook = field(default_factory=MatchingBook)
+    last: Decimal | None = None
+    time_ns: int = 0
+
+    def ticks(self, price: Decimal) -> int:
+        return int(price / self.instrument.tick_size)
+
+    def lots(self, quantity: Decimal) -> int:
+        return int(quantity / self.instrument.lot_size)
+
+    def price(self, ticks: int) -> Decimal:
+        return ticks * self.instrument.tick_size
+
+    def quantity(self, lots: int) -> Decimal:
+        return lots * self.instrument.lot_size
+
+    @property
+    def reference(self) -> Decimal | None:
+        """Return the last price, else the middle of the book."""
+        if self.last is not None:
+            return self.last
+        bid, ask = self.book.best(Side.BUY), self.book.best(Side.SELL)
+        if bid is None or ask is None:
+            return None
+        return self.price(bid + ask) / 2
+
+
+class SimExchange:
+    """Accounts, markets and orders of a simulated exchange.
+
+    Args:
+        instruments: What is traded.
+        clock: Time of orders and trades that a feed does not time.
+        name: Venue name written into fills.
+        prefix: Start of order and trade ids, so that two exchanges never share one.
+        remember: Finished orders kept for look-ups; the oldest are forgotten first.
+    """
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        *,
+        clock: Clock,
+        name: str,
+        prefix: str = "",
+        remember: int = 1_000_000,
+    ) -> None:
+        self.markets: dict[str, Market] = {i.symbol: Market(i) for i in instruments}
+        self.accounts: dict[str, Account] = {}
+        self.orders: dict[str, SimOrder] = {}
+        self._clock = clock
+        self._name = name
+        self._prefix = prefix
+        self._remember = remember
+        self._by_client: dict[tuple[str, str], list[str]] = {}
+        self._stops: dict[str, list[SimOrder]] = {}
+        self._open: dict[str, SimOrder] = {}
+        self._next_order = 1
+        self._next_trade = 1
+
+    # orders
+
+    def market(self, symbol: str) -> Market:
+        """Return a market; refuses unknown symbols."""
+        found = self.markets.get(symbol)
+        if found is None:
+            raise Refusal(RefusalReason.UNKNOWN_SYMBOL, f"unknown symbol {symbol}")
+        return found
+
+    def account(self, owner: str) -> Account:
+        """Return an account, made empty when new."""
+        return self.accounts.setdefault(owner, Account())
+
+    def place(self, owner: str, client_order_id: str, intent: OrderIntent) -> SimOrder:
+        """Accept an order and match it; raises `Refusal` when nothing of it exists afterwards."""
+        market = self.market(intent.symbol)
+        self._validate(owner, market, intent)
+        now = self._clock.now_ns()
+        order = SimOrder(
+            order_id=f"{self._prefix}{self._next_order}",
+            owner=owner,
+            client_order_id=client_order_id,
+            intent=intent,
+            quantity=intent.quantity,
+            price=intent.price,
+            created_ns=now,
+            updated_ns=now,
+            triggered=not intent.type.needs_stop_price,
+        )
+        self._next_order += 1
+        self.orders[order.order_id] = order
+        self._open[order.order_id] = order
+        self._by_client.setdefault((owner, client_order_id), []).append(order.order_id)
+        if order.triggered:
+            self._enter(market, order)
+        else:
+            self._stops.setdefault(intent.symbol, []).append(order)
+            self._reserve(market, order)
+        self._forget()
+        return order
+
+    def cancel(self, order: SimOrder, *, state: OrderState = OrderState.CANCELED) -> SimOrder:
+        """End an order; raises `Refusal` when it has ended already."""
+        if not order.state.open:
+            raise Refusal(RefusalReason.OTHER, f"order {order.order_id} is {order.state}")
+        market = self.markets[order.intent.symbol]
+        market.book.remove(order.order_id)
+        self._finish(order, state)
+        return order
+
+    def amend(self, order: SimOrder, quantity: Decimal, price: Decimal | None) -> SimOrder:
+        """Change an open order in place; it goes to the back of its queue."""
+        if not order.state.open:
+            raise Refusal(RefusalReason.OTHER, f"order {order.order_id} is {order.state}")
+        market = self.markets[order.intent.symbol]
+        instrument = market.instrument
+        price = order.price if price is None else price
+        if quantity <= order.filled or quantity % instrument.lot_size:
+            raise Refusal(RefusalReason.INVALID, f"quantity {quantity} cannot be set")
+        if price is not None and price % instrument.tick_size:
+            raise Refusal(RefusalReason.INVALID, f"price {price} is finer than the tick")
+        market.book.remove(order.order_id)
+        order.quantity, order.price = quantity, price
+        order.updated_ns = self._clock.now_ns()
+        if order.triggered:
+            self._enter(market, order, entering=False)
+        return order
+
+    def find(self, owner: str, client_order_id: str) -> list[SimOrder]:
+        """Return the orders an account gave this client order id, oldest first."""
+        return [self.orders[i] for i in self._by_client.get((owner, client_order_id), ())]
+
+    def open_orders(self, owner: str) -> list[SimOrder]:
+        """Return an account's open orders, oldest first."""
+        self.expire()
+        return [order for order in self._open.values() if order.owner == owner]
+
+    def expire(self) -> None:
+        """End good-till-date orders whose time has come."""
+        now = self._clock.now_ns()
+        for order in list(self._open.values()):
+            if order.intent.expires_ns is not None and order.intent.expires_ns <= now:
+                self.cancel(order, state=OrderState.EXPIRED)
+
+    # feeds
+
+    def feed_book(
+        self,
+        symbol: str,
+        bids: Iterable[tuple[Decimal, Decimal]],
+        asks: Iterable[tuple[Decimal, Decimal]],
+        time_ns: int,
+    ) -> None:
+        """Replace the outside liquidity of a symbol."""
+        market = self.markets[symbol]
+        market.time_ns = time_ns
+        self._book(
+            market,
+            market.book.replace(
+                [(market.ticks(p), market.lots(s)) for p, s in bids],
+                [(market.ticks(p), market.lots(s)) for p, s in asks],
+            ),
+            time_ns,
+        )
+
+    def feed_trade(
+        self, symbol: str, price: Decimal, size: Decimal, aggressor: Side, time_ns: int
+    ) -> None:
+        """Let an outside trade happen: it fills resting orders and wakes stops."""
+        market = self.markets[symbol]
+        market.time_ns = time_ns
+        market.last = price
+        executions = market.book.trade(market.ticks(price), market.lots(size), aggressor)
+        self._book(market, executions, time_ns)
+        self._wake_stops(market, price, price)
+
+    def feed_range(self, symbol: str, low: Decimal, high: Decimal, last: Decimal) -> None:
+        """Wake the stops that a bar's range reached."""
+        self.markets[symbol].last = last
+        self._wake_stops(self.markets[symbol], low, high)
+
+    def book(self, market: Market, executions: list[Execution]) -> None:
+        """Book executions that a bulk replay of the market's book produced."""
+        self._book(market, executions, market.time_ns or self._clock.now_ns())
+
+    def settle_funding(
+        self, symbol: str, rate: Decimal, mark: Decimal, time_ns: int
+    ) -> list[FundingPayment]:
+        """Pay funding on every position in a perpetual."""
+        instrument = self.markets[symbol].instrument
+        return [
+            account.settle_funding(instrument, rate, mark, time_ns)
+            for account in self.accounts.values()
+            if account.positions.get(symbol, (_ZERO, _ZERO))[0]
+        ]
+
+    # inside
+
+    def _validate(self, owner: str, market: Market, intent: OrderIntent) -> None:
+        instrument = market.instrument
+        try:
+            instrument.check(intent, market.reference)
+        except UnknownSymbol as error:
+            raise Refusal(RefusalReason.UNKNOWN_SYMBOL, error.what) from error
+        except InvalidOrder as error:
+            raise Refusal(RefusalReason.INVALID, error.what) from error
+        account = self.account(owner)
+        if intent.reduce_only:
+            held, _ = account.positions.get(intent.symbol, (_ZERO, _ZERO))
+            if held * intent.side.sign >= 0 or intent.quantity > abs(held):
+                raise Refusal(RefusalReason.INVALID, f"reduce-only against a position of {held}")
+        limit = market.ticks(intent.price) if intent.price is not None else None
+        if intent.type is OrderType.POST_ONLY and limit is not None:
+            best = market.book.best(intent.side.opposite)
+            if best is not None and (limit >= best if intent.side is Side.BUY else limit <= best):
+                raise Refusal(RefusalReason.WOULD_TAKE, "the order would take liquidity")
+        if intent.type.needs_stop_price:
+            return
+        if intent.type is OrderType.MARKET and market.book.best(intent.side.opposite) is None:
+            raise Refusal(RefusalReason.NOT_FILLABLE, "the book is empty")
+        if intent.time_in_force is TimeInForce.FOK:
+            lots = market.lots(intent.quantity)
+            got = market.book.match(owner, intent.side, lots, limit)
+            if sum(part for _, part, _ in got) < lots:
+                raise Refusal(RefusalReason.NOT_FILLABLE, "fill or kill cannot be filled at once")
+        if not account.unlimited:
+            asset, amount = self._need(owner, market, intent, intent.quantity, intent.price)
+            if not account.affords(asset, amount):
+                raise Refusal(RefusalReason.INSUFFICIENT_FUNDS, f"insufficient balance of {asset}")
+
+    def _need(
+        self, owner: str, market: Market, intent: OrderIntent, quantity: Decimal, price: Decimal | None
+    ) -> tuple[str, Decimal]:
+        instrument = market.instrument
+        if instrument.kind is InstrumentKind.LINEAR_PERPETUAL:
+            return instrument.quote, _ZERO  # margin is the risk engine's business, not the venue's
+        if intent.side is Side.SELL:
+            return instrument.base, quantity
+        if price is None:
+            matched = market.book.match(owner, intent.side, market.lots(quantity), None)
+            cost = sum((market.price(p) * market.quantity(q) for p, q, _ in matched), _ZERO)
+        else:
+            cost = price * quantity
+        return instrument.quote, cost * (1 + max(instrument.taker_fee, instrument.maker_fee, _ZERO))
+
+    def _reserve(self, market: Market, order: SimOrder) -> None:
+        account = self.account(order.owner)
+        if account.unlimited:
+            return
+        price = order.price if order.price is not None else order.intent.stop_price
+        asset, amount = self._need(order.owner, market, order.intent, order.remaining, price)
+        account.reserve(order.order_id, asset, amount)
+
+    def _enter(self, market: Market, order: SimOrder, *, entering: bool = True) -> None:
+        intent = order.intent
+        limit = None if order.price is None else market.ticks(order.price)
+        executions = market.book.take(
+            order.order_id, order.owner, intent.side, market.lots(order.remaining), limit
+        )
+        if executions:
+            self._book(market, executions, self._clock.now_ns())
+        if order.remaining <= 0:
+            return
+        if limit is None or (entering and intent.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}):
+            self._finish(order, OrderState.EXPIRED)
+            return
+        market.book.rest(
+            order.order_id, order.owner, intent.side, limit, market.lots(order.remaining)
+        )
+        self._reserve(market, order)
+
+    def _book(self, market: Market, executions: list[Execution], time_ns: int) -> None:
+        instrument = market.instrument
+        previous: Execution | None = None
+        for execution in executions:
+            order = self.orders[execution.order_id]
+            price, quantity = market.price(execution.price), market.quantity(execution.quantity)
+            maker = execution.liquidity is Liquidity.MAKER
+            # taker and maker of one trade share its id, as on a real exchange
+            if not (maker and previous is not None and previous.liquidity is Liquidity.TAKER):
+                self._next_trade += 1
+            notional = instrument.notional(price, quantity)
+            fee = notional * (instrument.maker_fee if maker else instrument.taker_fee)
+            fill = Fill(
+                venue=self._name,
+                symbol=instrument.symbol,
+                trade_id=f"{self._prefix}{self._next_trade}",
+                client_order_id=order.client_order_id,
+                side=order.intent.side,
+                quantity=quantity,
+                price=price,
+                fee=fee,
+                fee_asset=instrument.quote,
+                liquidity=execution.liquidity,
+                time_ns=time_ns,
+                notional=notional,
+            )
+            order.fills.append(fill)
+            order.filled += quantity
+            order.notional += notional
+            order.updated_ns = time_ns
+            account = self.account(order.owner)
+            account.trade(instrument, order.intent.side, quantity, price)
+            account.change(instrument.quote, -fee)
+            market.last = price
+            previous = execution
+            if order.remaining <= 0:
+                self._finish(order, OrderState.FILLED, time_ns)
+            else:
+                order.state = OrderState.PARTIALLY_FILLED
+                if maker:
+                    self._reserve(market, order)
+
+    def _finish(self, order: SimOrder, state: OrderState, time_ns: int = 0) -> None:
+        order.state = state
+        order.updated_ns = time_ns or self._clock.now_ns()
+        self._open.pop(order.order_id, None)
+        self.account(order.owner).release(order.order_id)
+        if not order.triggered:
+            waiting = self._stops.get(order.intent.symbol, [])
+            if order in waiting:
+                waiting.remove(order)
+
+    def _wake_stops(self, market: Market, low: Decimal, high: Decimal) -> None:
+        waiting = self._stops.get(market.instrument.symbol)
+        if not waiting:
+            return
+        for order in list(waiting):
+            stop = order.intent.stop_price
+            if stop is None or (stop > high if order.intent.side is Side.BUY else stop < low):
+                continue
+            waiting.remove(order)
+            order.triggered = True
+            self._enter(market, order)
+
+    def _forget(self) -> None:
+        while len(self.orders) > self._remember:
+            oldest = next(iter(self.orders))
+            order = self.orders[oldest]
+            if order.state.open:
+                return
+            del self.orders[oldest]
+            self._by_client.pop((order.owner, order.client_order_id), None)
+
+
+def balances_of(account: Account) -> Mapping[str, tuple[Decimal, Decimal]]:
+    """Return asset to free and reserved amount."""
+    return {
+        asset: (account.available(asset), total - account.available(asset))
+        for asset, total in sorted(account.totals.items())
+    }

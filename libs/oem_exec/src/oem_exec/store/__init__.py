@@ -1,0 +1,1 @@
+"""Where intents and orders are durable before anything is sent."""

@@ -1,0 +1,277 @@
+"""The order store in one SQLite file in WAL mode, durable at every commit."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO, Any, Self
+
+from oem_exec.errors import ExecError, StoreCorrupt, StoreUnavailable
+from oem_exec.model.enums import KillState
+from oem_exec.model.fill import Fill
+from oem_exec.model.order import Order
+from oem_exec.store import rows
+from oem_exec.store.protocol import Contradiction, KillSwitch
+from oem_exec.store.schema import migrate
+from oem_exec.store.writer import GroupCommitWriter, Statement
+
+_REPAIR = "run `oem exec repair` with the daemon stopped; it keeps the damaged file"
+
+
+class SqliteOrderStore:
+    """Orders, fills, quarantine and kill switch of one site.
+
+    One process at a time may trade on a store (`exclusive`); others may read it and throw the
+    kill switch. Make one with `open`.
+    """
+
+    def __init__(
+        self, path: Path, reader: sqlite3.Connection, writer: GroupCommitWriter, lock: IO[str] | None
+    ) -> None:
+        self._path = path
+        self._reader = reader
+        self._writer = writer
+        self._lock = lock
+
+    @classmethod
+    def open(cls, path: Path, *, exclusive: bool = True) -> Self:
+        """Open or make the store, migrating older versions.
+
+        Args:
+            path: The SQLite file; its directory is made with private mode when absent.
+            exclusive: Hold the trading lock until `close`.
+
+        Raises:
+            StoreCorrupt: The file is damaged or not an order store.
+            StoreTooNew: A newer version wrote it.
+            StoreUnavailable: It cannot be opened, or another process trades on it.
+        """
+        lock: IO[str] | None = None
+        connections: list[sqlite3.Connection] = []
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if exclusive:
+                lock = _take_lock(path)
+            fresh = not path.exists()
+            writer = _connect(path)
+            connections.append(writer)
+            if fresh:
+                path.chmod(0o600)
+            _check(writer, path)
+            migrate(writer, str(path))
+            reader = _connect(path)
+            connections.append(reader)
+            return cls(path, reader, GroupCommitWriter(writer, str(path)), lock)
+        except (sqlite3.Error, OSError, ExecError) as error:
+            for connection in connections:
+                connection.close()
+            if lock is not None:
+                lock.close()
+            if isinstance(error, ExecError):
+                raise
+            raise _translated(error, path) from error
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    async def insert(self, order: Order) -> bool:
+        return await self._writer.write((rows.INSERT_ORDER, (rows.order_row(order),))) == 1
+
+    async def save(self, orders: Iterable[Order], fills: Iterable[Fill] = ()) -> None:
+        statements: list[Statement] = []
+        if updates := [rows.update_row(order) for order in orders]:
+            statements.append((rows.UPDATE_ORDER, updates))
+        if trades := [rows.fill_row(fill) for fill in fills]:
+            statements.append((rows.INSERT_FILL, trades))
+        if statements:
+            await self._writer.write(*statements)
+
+    async def quarantine(self, contradiction: Contradiction) -> None:
+        await self._writer.write(
+            (
+                "INSERT INTO quarantine (time_ns, venue, client_order_id, what, evidence) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (
+                    (
+                        contradiction.time_ns,
+                        contradiction.venue,
+                        contradiction.client_order_id,
+                        contradiction.what,
+                        contradiction.evidence,
+                    ),
+                ),
+            )
+        )
+
+    async def set_kill_switch(self, switch: KillSwitch) -> None:
+        row = (switch.state.value, switch.reason, switch.operator, switch.time_ns)
+        await self._writer.write(("INSERT OR REPLACE INTO kill_switch VALUES (1, ?, ?, ?, ?)", (row,)))
+
+    def kill_switch(self) -> KillSwitch:
+        found = self._query("SELECT state, reason, operator, time_ns FROM kill_switch")
+        if not found:
+            return KillSwitch()
+        state, reason, operator, time_ns = found[0]
+        return KillSwitch(KillState(state), reason, operator, time_ns)
+
+    def order(self, client_order_id: str) -> Order | None:
+        found = self._orders("WHERE client_order_id = ?", (client_order_id,))
+        return found[0] if found else None
+
+    def attempts(self, intent_id: str) -> tuple[Order, ...]:
+        return self._orders("WHERE intent_id = ? ORDER BY attempt", (intent_id,))
+
+    def unsettled(self) -> tuple[Order, ...]:
+        return self._orders("WHERE settled = 0 ORDER BY sent_ns")
+
+    def orders(self, *, limit: int | None = None) -> tuple[Order, ...]:
+        return self._orders(
+            "ORDER BY sent_ns DESC, attempt DESC LIMIT ?", (-1 if limit is None else limit,)
+        )
+
+    def contradictions(self) -> tuple[Contradiction, ...]:
+        found = self._query(
+            "SELECT time_ns, venue, client_order_id, what, evidence FROM quarantine ORDER BY id"
+        )
+        return tuple(Contradiction(*row) for row in found)
+
+    def close(self) -> None:
+        self._writer.close()
+        self._reader.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _orders(self, tail: str, values: Sequence[Any] = ()) -> tuple[Order, ...]:
+        found = self._query(f"{rows.SELECT_ORDERS} {tail}", values)
+        fills: dict[str, list[Fill]] = {}
+        ids = [row[0] for row in found]
+        for start in range(0, len(ids), 500):
+            part = ids[start : start + 500]
+            marks = ", ".join("?" * len(part))
+            for row in self._query(
+                f"{rows.SELECT_FILLS} WHERE client_order_id IN ({marks}) ORDER BY time_ns, trade_id",
+                part,
+            ):
+                fill = rows.fill_of(row)
+                fills.setdefault(fill.client_order_id, []).append(fill)
+        return tuple(rows.order_of(row, fills.get(row[0], ())) for row in found)
+
+    def _query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self._reader.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise _translated(error, self._path) from error
+
+
+def repair(path: Path) -> tuple[int, Path]:
+    """Copy what can be read of a damaged store into a new one and keep the damaged file.
+
+    Args:
+        path: The damaged store; nobody may have it open for trading.
+
+    Returns:
+        The number of orders saved, and where the damaged file is now.
+
+    Raises:
+        StoreUnavailable: The store is in use, or nothing is there.
+    """
+    if not path.exists():
+        raise StoreUnavailable("there is no order store", where=str(path), remedy="name the site")
+    with _take_lock(path):
+        kept = path.with_name(f"{path.name}.damaged")
+        number = 1
+        while kept.exists():
+            kept = path.with_name(f"{path.name}.damaged.{number}")
+            number += 1
+        for suffix in ("", "-wal", "-shm"):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.rename(kept.with_name(kept.name + suffix))
+        return _salvage(kept, path), kept
+
+
+def _salvage(damaged: Path, fresh: Path) -> int:
+    new = _connect(fresh)
+    fresh.chmod(0o600)
+    migrate(new, str(fresh))
+    saved = 0
+    try:
+        old = sqlite3.connect(damaged, isolation_level=None)
+    except sqlite3.Error:
+        new.close()
+        return 0
+    new.execute("BEGIN IMMEDIATE")
+    for table in ("orders", "fills", "quarantine", "kill_switch"):
+        columns = ", ".join(row[1] for row in new.execute(f"PRAGMA table_info({table})"))
+        width = columns.count(",") + 1
+        try:
+            cursor = old.execute(f"SELECT {columns} FROM {table}")  # noqa: S608 - own names
+            while (row := cursor.fetchone()) is not None:
+                new.execute(
+                    f"INSERT OR IGNORE INTO {table} ({columns}) "  # noqa: S608 - own names
+                    f"VALUES ({', '.join('?' * width)})",
+                    row,
+                )
+                saved += table == "orders"
+        except sqlite3.Error:
+            continue  # the pages behind this point cannot be read; what came before is kept
+    new.execute("COMMIT")
+    old.close()
+    new.close()
+    return saved
+
+
+def _take_lock(path: Path) -> IO[str]:
+    lock = Path(f"{path}.lock").open("a", encoding="utf-8")  # noqa: SIM115 - held until close
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise StoreUnavailable(
+            "another process trades on this store",
+            where=str(path),
+            remedy="stop it first (`oem daemon stop`), or use another site",
+        ) from error
+    os.set_inheritable(lock.fileno(), False)
+    return lock
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=5, cached_statements=64
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA busy_timeout = 5000")
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    findings = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
+    if findings != ["ok"]:
+        raise StoreCorrupt(
+            f"the order store is damaged: {findings[0]}", where=str(path), remedy=_REPAIR
+        )
+
+
+def _translated(error: sqlite3.Error | OSError, path: Path) -> StoreUnavailable:
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        return StoreCorrupt(
+            f"the order store is damaged: {error}", where=str(path), remedy=_REPAIR
+        )
+    return StoreUnavailable(
+        f"the order store cannot be used: {error}",
+        where=str(path),
+        remedy="check the path, its permissions and the free space",
+    )

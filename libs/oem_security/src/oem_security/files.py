@@ -1,0 +1,141 @@
+"""Files as this library needs them: replaced whole, read with a bound, private where secret."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from oem_security.errors import InputError, MalformedError, StateError, StorageError
+
+PRIVATE_FILE = 0o600
+PRIVATE_DIR = 0o700
+_FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Replace a file whole: after a crash either the old or the new content is there.
+
+    Args:
+        path: The file; its folder is made when missing.
+        data: The new content.
+        mode: Permission bits of the new file.
+
+    Raises:
+        StorageError: The disk refused; the old content is untouched.
+    """
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+        sync_dir(path.parent)
+    except OSError as error:
+        if temporary:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise StorageError(
+            f"cannot write: {error.strerror or error}",
+            where=str(path),
+            remedy="free space or correct the permissions, then repeat; nothing was changed",
+        ) from error
+
+
+def sync_dir(directory: Path) -> None:
+    """Make a rename or a new name in a folder durable."""
+    handle = os.open(directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_bounded(path: Path, max_bytes: int, *, what: str, remedy: str = "") -> bytes:
+    """Read a regular file of at most `max_bytes`; devices, pipes and endless files are refused."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError:
+        raise InputError(
+            f"there is no {what}", where=str(path), remedy=remedy or "check the path"
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"cannot read the {what}: {error.strerror}",
+            where=str(path),
+            remedy="check the path and its permissions",
+        ) from error
+    with os.fdopen(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise MalformedError(
+                f"the {what} is not a regular file", where=str(path), remedy="check the path"
+            )
+        data = stream.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise MalformedError(
+            f"the {what} is larger than {max_bytes} bytes",
+            where=str(path),
+            remedy="check that this is the right file",
+        )
+    return data
+
+
+def make_private_dir(directory: Path) -> None:
+    """Make a folder only its owner can enter."""
+    directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(PRIVATE_DIR)
+
+
+def require_private(path: Path) -> None:
+    """Refuse a secret that others on this machine can read.
+
+    Raises:
+        StorageError: The file or folder grants rights to group or others.
+    """
+    if os.name != "posix":
+        return
+    mode = path.stat().st_mode
+    if mode & _FOR_OTHERS:
+        raise StorageError(
+            f"a secret is open to others (mode {stat.S_IMODE(mode):o})",
+            where=str(path),
+            remedy=f"run chmod {'700' if path.is_dir() else '600'} on it, and rotate the keys "
+            "if somebody else may have read it",
+        )
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, *, what: str) -> Iterator[None]:
+    """Hold an exclusive advisory lock on `path` (made when missing) or refuse at once."""
+    handle = lock(path)
+    if handle is None:
+        raise StateError(
+            f"another process is changing the {what}",
+            where=str(path),
+            remedy="wait until it has ended, then repeat",
+        )
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def lock(path: Path) -> int | None:
+    """Take an exclusive advisory lock and return its descriptor, or None if somebody holds it."""
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle

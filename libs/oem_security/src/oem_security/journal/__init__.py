@@ -1,0 +1,1 @@
+"""Journals: sealed sequences of records, one JSON object a line."""

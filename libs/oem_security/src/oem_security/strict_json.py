@@ -1,0 +1,122 @@
+"""JSON from outside, read strictly, and JSON that is signed, written canonically (RFC 8785)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NoReturn, TypeAlias
+
+from oem_security.errors import InputError, MalformedError
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+"""Whatever JSON can hold."""
+
+MAX_DEPTH = 64
+"""Deeper nesting than any document of the product needs; deeper input is refused."""
+
+
+def loads(data: bytes, *, what: str, max_bytes: int) -> Json:
+    """Parse JSON from outside: UTF-8, no duplicate keys, no NaN, bounded size and depth.
+
+    Args:
+        data: The bytes; exactly these are parsed, nothing is normalised first.
+        what: What the bytes claim to be, for the error message.
+        max_bytes: Largest accepted size.
+
+    Returns:
+        The parsed value.
+
+    Raises:
+        MalformedError: The bytes are not such JSON.
+
+    Example:
+        >>> loads(b'{"a": 1}', what="example", max_bytes=100)
+        {'a': 1}
+    """
+    if len(data) > max_bytes:
+        raise MalformedError(
+            f"{what} has {len(data)} bytes, at most {max_bytes} are accepted",
+            remedy="check that this is the right file",
+        )
+    try:
+        value: Json = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+        )
+        _check_depth(value)
+    except (ValueError, RecursionError) as error:
+        raise MalformedError(
+            f"{what} is not valid JSON: {_reason(error)}", remedy="fetch an intact copy"
+        ) from None
+    return value
+
+
+def loads_object(data: bytes, *, what: str, max_bytes: int) -> dict[str, Json]:
+    """Parse JSON from outside that must be an object; see `loads`."""
+    value = loads(data, what=what, max_bytes=max_bytes)
+    if not isinstance(value, dict):
+        raise MalformedError(f"{what} is not a JSON object", remedy="fetch an intact copy")
+    return value
+
+
+def canonical(value: object) -> bytes:
+    """Return the RFC 8785 bytes of a JSON value; two equal values have equal bytes.
+
+    Raises:
+        InputError: The value holds something canonical JSON cannot express, such as an integer
+            beyond 2^53 or a NaN.
+
+    Example:
+        >>> canonical({"b": 1.0, "a": "x"})
+        b'{"a":"x","b":1}'
+    """
+    import rfc8785
+
+    try:
+        return rfc8785.dumps(value)  # type: ignore[no-any-return, unused-ignore]
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
+        raise InputError(
+            f"the value has no canonical JSON form: {error}",
+            remedy="use text, booleans, numbers below 2^53, lists and objects",
+        ) from None
+
+
+def is_canonical(data: bytes, value: Mapping[str, Json]) -> bool:
+    """Tell whether `data` is the canonical form of `value`."""
+    try:
+        return canonical(value) == data
+    except InputError:
+        return False
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("an object names the same key twice")
+    return result
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_depth(value: Json) -> None:
+    level: list[Json] = [value]
+    for _ in range(MAX_DEPTH):
+        deeper: list[Json] = []
+        for item in level:
+            if isinstance(item, dict):
+                deeper.extend(item.values())
+            elif isinstance(item, list):
+                deeper.extend(item)
+        if not deeper:
+            return
+        level = deeper
+    raise ValueError(f"nested deeper than {MAX_DEPTH}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8"
+    if isinstance(error, RecursionError):
+        return f"nested deeper than {MAX_DEPTH}"
+    return str(error)

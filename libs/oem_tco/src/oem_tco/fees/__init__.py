@@ -1,0 +1,1 @@
+"""What venues charge: schedules as data, and one way to ask for a commission."""

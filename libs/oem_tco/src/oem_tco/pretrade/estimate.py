@@ -1,0 +1,403 @@
+"""The pre-trade estimate: expected cost by component, with an interval and provenance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from statistics import NormalDist
+from typing import Any
+
+from oem_tco.errors import InputError
+from oem_tco.fees.book import FeeAccount, FeeBook
+from oem_tco.pretrade.market import Level, MarketView, OrderQuery
+from oem_tco.terms import Component, Liquidity, OrderType, Provenance
+
+_SECONDS_PER_DAY = 86_400.0
+_BPS = 10_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateModel:
+    """The numbers behind an estimate; those of missing data are stated here, not hidden in code.
+
+    Attributes:
+        impact_coefficient: Y of `Y sigma_day (Q/ADV)^exponent`, used beyond the visible book.
+        impact_exponent: Exponent of the participation, 0.5 for the square-root law.
+        permanent_coefficient: gamma of the linear permanent impact (Almgren et al. 2005: 0.314).
+        fallback_half_spread_bps: Used without a valid quote.
+        fallback_impact_bps: Used without book, volatility or volume.
+        fallback_volatility_bps_per_sqrt_s: About 70 % a year.
+        fill_probability: Of a resting order within its horizon.
+        relative_error: Standard deviation of a modelled component, as a share of it.
+        z_low: Standardised residual at the lower end; None for the normal's.
+        z_high: Standardised residual at the upper end; None for the normal's.
+        z_confidence: Confidence the two belong to.
+    """
+
+    impact_coefficient: float = 1.0
+    impact_exponent: float = 0.5
+    permanent_coefficient: float = 0.314
+    fallback_half_spread_bps: float = 5.0
+    fallback_impact_bps: float = 10.0
+    fallback_volatility_bps_per_sqrt_s: float = 1.25
+    fill_probability: float = 0.6
+    relative_error: float = 0.5
+    z_low: float | None = None
+    z_high: float | None = None
+    z_confidence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CostPart:
+    """One component of an estimate, in bps of the reference notional."""
+
+    component: Component
+    expected_bps: float
+    sigma_bps: float
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class CostEstimate:
+    """What an order is expected to cost.
+
+    Attributes:
+        venue: Venue id.
+        symbol: Symbol.
+        side: `buy` or `sell`.
+        quantity: Base units.
+        components: Parts; their expected figures sum to `expected_bps` in this order.
+        expected_bps: Expected cost in bps of `notional`, positive is a cost.
+        sigma_bps: Its standard deviation.
+        low_bps: Lower end of the interval.
+        high_bps: Upper end of the interval.
+        confidence: Share of orders whose cost should fall inside.
+        reference_price: Price the cost is measured from: the mid at the decision.
+        notional: `quantity x reference_price` in the quote currency.
+        schedule_version: Fee schedule used; empty where fees are estimated.
+        notes: Every fallback that was used, in words.
+    """
+
+    venue: str
+    symbol: str
+    side: str
+    quantity: Decimal
+    components: tuple[CostPart, ...]
+    expected_bps: float
+    sigma_bps: float
+    low_bps: float
+    high_bps: float
+    confidence: float
+    reference_price: Decimal
+    notional: Decimal
+    schedule_version: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def provenance(self) -> Provenance:
+        """The weakest provenance among the components."""
+        order = list(Provenance)
+        return max((part.provenance for part in self.components), key=order.index)
+
+    def part_bps(self, component: Component) -> float:
+        """Return the expected bps of one component, 0 where it does not apply."""
+        return sum(p.expected_bps for p in self.components if p.component is component)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the estimate as JSON-ready values."""
+        return {
+            "venue": self.venue,
+            "symbol": self.symbol,
+            "side": self.side,
+            "quantity": str(self.quantity),
+            "components": [
+                {
+                    "component": part.component.value,
+                    "expected_bps": part.expected_bps,
+                    "sigma_bps": part.sigma_bps,
+                    "provenance": part.provenance.value,
+                }
+                for part in self.components
+            ],
+            "expected_bps": self.expected_bps,
+            "sigma_bps": self.sigma_bps,
+            "low_bps": self.low_bps,
+            "high_bps": self.high_bps,
+            "confidence": self.confidence,
+            "reference_price": str(self.reference_price),
+            "notional": str(self.notional),
+            "schedule_version": self.schedule_version,
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> CostEstimate:
+        """Return the estimate of `to_record`; KeyError, TypeError or ValueError if it is not one."""
+        parts = tuple(
+            CostPart(
+                Component(part["component"]),
+                float(part["expected_bps"]),
+                float(part["sigma_bps"]),
+                Provenance(part["provenance"]),
+            )
+            for part in record["components"]
+        )
+        return cls(
+            venue=str(record["venue"]),
+            symbol=str(record["symbol"]),
+            side=str(record["side"]),
+            quantity=Decimal(record["quantity"]),
+            components=parts,
+            expected_bps=float(record["expected_bps"]),
+            sigma_bps=float(record["sigma_bps"]),
+            low_bps=float(record["low_bps"]),
+            high_bps=float(record["high_bps"]),
+            confidence=float(record["confidence"]),
+            reference_price=Decimal(record["reference_price"]),
+            notional=Decimal(record["notional"]),
+            schedule_version=str(record["schedule_version"]),
+            notes=tuple(map(str, record["notes"])),
+        )
+
+
+def estimate(
+    query: OrderQuery,
+    view: MarketView,
+    fees: FeeBook,
+    *,
+    account: FeeAccount | None = None,
+    model: EstimateModel | None = None,
+    confidence: float = 0.8,
+) -> CostEstimate:
+    """Estimate what an order will cost against the mid at the decision.
+
+    Args:
+        query: The order.
+        view: The market; whatever is None is replaced by a fallback of `model`, named in `notes`.
+        fees: Fee schedules.
+        account: Tier and fee asset.
+        model: Coefficients; calibrate them with `CoverageTracker.calibrated`.
+        confidence: Share of orders whose cost should fall inside the interval, in (0, 1).
+
+    Returns:
+        Components, expectation and interval in bps of the reference notional.
+
+    Raises:
+        InputError: There is neither a valid quote nor a last price to measure from.
+
+    Example:
+        >>> from oem_tco.terms import Side
+        >>> q = OrderQuery("paper", "BTCUSDT", Side.BUY, Decimal("0.01"))
+        >>> v = MarketView(Decimal("99.99"), Decimal("100.01"), volatility_bps_per_sqrt_s=1.0)
+        >>> e = estimate(q, v, FeeBook.shipped())
+        >>> round(e.part_bps(Component.SPREAD), 6), round(e.part_bps(Component.FEES), 6)
+        (1.0, 10.0)
+        >>> e.low_bps < e.expected_bps < e.high_bps
+        True
+    """
+    model = model or EstimateModel()
+    notes: list[str] = []
+    reference = _reference(query, view, notes)
+    volatility = view.volatility_bps_per_sqrt_s
+    if volatility is None:
+        volatility = model.fallback_volatility_bps_per_sqrt_s
+        notes.append(f"volatility unknown: {volatility} bps per sqrt(s) assumed")
+    wait_s = (query.latency_ms + view.quote_age_ms) / 1_000.0
+    parts = [
+        CostPart(
+            Component.DELAY,
+            0.0,
+            volatility * math.sqrt(wait_s),
+            Provenance.MEASURED
+            if view.volatility_bps_per_sqrt_s is not None
+            else Provenance.ESTIMATED,
+        ),
+        _spread(query, view, model, float(reference), notes),
+        _temporary(query, view, model, volatility, notes),
+        _permanent(query, view, model, volatility),
+    ]
+    commission = fees.commission(
+        query.venue, query.market, query.liquidity, query.at_ns, account, query.symbol
+    )
+    if commission.note:
+        notes.append(f"fees estimated: {commission.note}")
+    width = float(commission.high_rate - commission.low_rate) * _BPS
+    parts.append(
+        CostPart(
+            Component.FEES, float(commission.rate) * _BPS, width / 4.0, commission.provenance
+        )
+    )
+    if query.market != "spot":
+        parts.append(_funding(query, view, notes))
+    if query.order_type is OrderType.LIMIT and query.liquidity is Liquidity.MAKER:
+        parts.append(_opportunity(query, model, volatility))
+    expected = 0.0
+    variance = 0.0
+    for part in parts:
+        expected += part.expected_bps
+        variance += part.sigma_bps * part.sigma_bps
+    sigma = math.sqrt(variance)
+    z_low, z_high = _quantiles(model, confidence)
+    return CostEstimate(
+        venue=query.venue,
+        symbol=query.symbol,
+        side=query.side.value,
+        quantity=query.quantity,
+        components=tuple(parts),
+        expected_bps=expected,
+        sigma_bps=sigma,
+        low_bps=expected + z_low * sigma,
+        high_bps=expected + z_high * sigma,
+        confidence=confidence,
+        reference_price=reference,
+        notional=query.quantity * reference,
+        schedule_version=commission.schedule_version,
+        notes=tuple(notes),
+    )
+
+
+def with_confidence(
+    estimate: CostEstimate, model: EstimateModel, confidence: float
+) -> CostEstimate:
+    """Return the same estimate with the interval of another confidence."""
+    z_low, z_high = _quantiles(model, confidence)
+    return replace(
+        estimate,
+        low_bps=estimate.expected_bps + z_low * estimate.sigma_bps,
+        high_bps=estimate.expected_bps + z_high * estimate.sigma_bps,
+        confidence=confidence,
+    )
+
+
+def walk(levels: tuple[Level, ...], quantity: float) -> tuple[float, float]:
+    """Return the average price of taking `quantity` from levels and what could not be taken.
+
+    Example:
+        >>> walk(((Decimal(10), Decimal(1)), (Decimal(11), Decimal(1))), 1.5)
+        (10.333333333333334, 0.0)
+    """
+    left = quantity
+    paid = 0.0
+    for price, size in levels:
+        take = min(left, float(size))
+        paid += take * float(price)
+        left -= take
+        if left <= 0.0:
+            return paid / quantity, 0.0
+    done = quantity - left
+    return (paid / done if done > 0.0 else math.nan), left
+
+
+def _reference(query: OrderQuery, view: MarketView, notes: list[str]) -> Decimal:
+    if view.has_quote and view.bid is not None and view.ask is not None:
+        return (view.bid + view.ask) / 2
+    crossed = view.bid is not None and view.ask is not None
+    notes.append("crossed quote: not used" if crossed else "no quote")
+    if view.last_price is not None and view.last_price > 0:
+        notes.append("measured from the last price")
+        return view.last_price
+    raise InputError(
+        "neither a valid quote nor a last price",
+        where=f"{query.venue} {query.symbol}",
+        remedy="wait for a quote or give last_price",
+    )
+
+
+def _spread(
+    query: OrderQuery, view: MarketView, model: EstimateModel, reference: float, notes: list[str]
+) -> CostPart:
+    sign = 1.0 if query.liquidity is Liquidity.TAKER else -1.0
+    if view.has_quote and view.bid is not None and view.ask is not None:
+        half = float(view.ask - view.bid) / 2.0 / reference * _BPS
+        return CostPart(Component.SPREAD, sign * half, half / 2.0, Provenance.MEASURED)
+    half = model.fallback_half_spread_bps
+    notes.append(f"half spread unknown: {half} bps assumed")
+    return CostPart(Component.SPREAD, sign * half, half, Provenance.ESTIMATED)
+
+
+def _temporary(
+    query: OrderQuery,
+    view: MarketView,
+    model: EstimateModel,
+    volatility: float,
+    notes: list[str],
+) -> CostPart:
+    if query.liquidity is Liquidity.MAKER:
+        return CostPart(Component.IMPACT_TEMPORARY, 0.0, 0.0, Provenance.MEASURED)
+    quantity = float(query.quantity)
+    levels = view.levels_ask if query.side.sign > 0 else view.levels_bid
+    if levels and query.horizon_s == 0.0:
+        touch = float(levels[0][0])
+        average, left = walk(levels, quantity)
+        beyond = query.side.sign * (average - touch) / touch * _BPS
+        if left <= 0.0:
+            return CostPart(
+                Component.IMPACT_TEMPORARY,
+                beyond,
+                model.relative_error * beyond,
+                Provenance.MEASURED,
+            )
+        deepest = query.side.sign * (float(levels[-1][0]) - touch) / touch * _BPS
+        # what the visible book cannot fill is priced as if depth went on falling as it did
+        share = left / quantity
+        cost = (1 - share) * beyond + share * deepest * (1 + left / (quantity - left))
+        notes.append(f"the visible book fills only {1 - share:.0%}: impact extrapolated")
+        return CostPart(Component.IMPACT_TEMPORARY, cost, cost, Provenance.ESTIMATED)
+    if view.adv is not None and view.adv > 0:
+        sigma_day = volatility * math.sqrt(_SECONDS_PER_DAY)
+        share = quantity / float(view.adv)
+        cost = model.impact_coefficient * sigma_day * share**model.impact_exponent
+        notes.append("impact from the square-root model")
+        return CostPart(
+            Component.IMPACT_TEMPORARY, cost, model.relative_error * cost, Provenance.ESTIMATED
+        )
+    cost = model.fallback_impact_bps
+    notes.append(f"neither book nor volume: impact of {cost} bps assumed")
+    return CostPart(Component.IMPACT_TEMPORARY, cost, cost, Provenance.ESTIMATED)
+
+
+def _permanent(
+    query: OrderQuery, view: MarketView, model: EstimateModel, volatility: float
+) -> CostPart:
+    # an order sent at once meets the mid it saw; one worked over a horizon moves half of its
+    # own permanent impact and the market drifts over it (variance of an average: sigma^2 T / 3)
+    expected = 0.0
+    if query.horizon_s > 0.0 and view.adv is not None and view.adv > 0:
+        sigma_day = volatility * math.sqrt(_SECONDS_PER_DAY)
+        share = float(query.quantity) / float(view.adv)
+        expected = model.permanent_coefficient * sigma_day * share / 2.0
+    drift = volatility * math.sqrt(query.horizon_s / 3.0)
+    sigma = math.hypot(drift, model.relative_error * expected)
+    return CostPart(Component.IMPACT_PERMANENT, expected, sigma, Provenance.ESTIMATED)
+
+
+def _funding(query: OrderQuery, view: MarketView, notes: list[str]) -> CostPart:
+    settlements = query.hold_s / view.funding_interval_s
+    if view.funding_rate is None:
+        notes.append("funding rate unknown: 1 bp per settlement assumed as its deviation")
+        return CostPart(Component.FUNDING, 0.0, max(settlements, 1.0), Provenance.ESTIMATED)
+    each = query.side.sign * float(view.funding_rate) * _BPS
+    expected = each * settlements
+    return CostPart(Component.FUNDING, expected, abs(each) / 2.0, Provenance.MEASURED)
+
+
+def _opportunity(query: OrderQuery, model: EstimateModel, volatility: float) -> CostPart:
+    # an unfilled resting order is one the market ran away from: mean of the half-normal move
+    move = volatility * math.sqrt(max(query.horizon_s, 1.0))
+    expected = (1.0 - model.fill_probability) * move * math.sqrt(2.0 / math.pi)
+    return CostPart(Component.OPPORTUNITY, expected, move / 2.0, Provenance.ESTIMATED)
+
+
+def _quantiles(model: EstimateModel, confidence: float) -> tuple[float, float]:
+    if not 0.0 < confidence < 1.0:
+        raise InputError(
+            f"confidence {confidence} is not between 0 and 1",
+            where="confidence",
+            remedy="give a share such as 0.8",
+        )
+    if model.z_low is not None and model.z_high is not None and model.z_confidence == confidence:
+        return model.z_low, model.z_high
+    z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
+    return -z, z

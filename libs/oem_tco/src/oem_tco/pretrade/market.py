@@ -1,0 +1,89 @@
+"""What is known of the market and of the order before it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from oem_tco.errors import InputError
+from oem_tco.terms import Liquidity, OrderType, Side
+
+Level = tuple[Decimal, Decimal]
+"""Price and quantity of one book level."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderQuery:
+    """The order whose cost is asked for.
+
+    Attributes:
+        venue: Venue id.
+        symbol: Symbol as the venue names it.
+        side: Direction.
+        quantity: Base units, positive.
+        order_type: Market or limit.
+        market: `spot`, `linear` or `inverse`; sets the fee schedule and whether funding applies.
+        liquidity: How it is expected to fill.
+        horizon_s: Seconds over which it will be worked, 0 for at once: its urgency.
+        at_ns: UTC nanoseconds of the decision.
+        latency_ms: Time from decision to the venue's matching.
+        hold_s: Seconds the position is expected to be held, for funding.
+    """
+
+    venue: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    order_type: OrderType = OrderType.MARKET
+    market: str = "spot"
+    liquidity: Liquidity = Liquidity.TAKER
+    horizon_s: float = 0.0
+    at_ns: int = 0
+    latency_ms: float = 50.0
+    hold_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.quantity > 0 or not self.quantity.is_finite():
+            raise InputError(
+                f"quantity {self.quantity} is not positive",
+                where=self.symbol,
+                remedy="ask for a positive quantity",
+            )
+        if self.horizon_s < 0 or self.latency_ms < 0 or self.hold_s < 0:
+            raise InputError(
+                "a negative time", where=self.symbol, remedy="give times of 0 or more"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class MarketView:
+    """What is known of the market; None where it is not known.
+
+    Attributes:
+        bid: Best bid.
+        ask: Best ask.
+        levels_bid: Bids, best first, for the walk of a sell.
+        levels_ask: Asks, best first, for the walk of a buy.
+        volatility_bps_per_sqrt_s: Standard deviation of the mid's move over one second.
+        adv: Average daily volume, base units.
+        quote_age_ms: Age of the quote at the decision.
+        funding_rate: Next rate per interval, positive is paid by longs.
+        funding_interval_s: Seconds between settlements.
+        last_price: Used for reference when there is no valid quote.
+    """
+
+    bid: Decimal | None
+    ask: Decimal | None
+    levels_bid: tuple[Level, ...] = ()
+    levels_ask: tuple[Level, ...] = ()
+    volatility_bps_per_sqrt_s: float | None = None
+    adv: Decimal | None = None
+    quote_age_ms: float = 0.0
+    funding_rate: Decimal | None = None
+    funding_interval_s: float = 28_800.0
+    last_price: Decimal | None = None
+
+    @property
+    def has_quote(self) -> bool:
+        """Whether bid and ask are both there, positive and not crossed."""
+        return self.bid is not None and self.ask is not None and 0 < self.bid <= self.ask
