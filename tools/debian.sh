@@ -13,12 +13,12 @@ done
 [ ${#missing[@]} -eq 0 ] && exit 0
 if [ "$(id -u)" = 0 ]; then
     echo "installing Debian packages: ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
     # prometheus is wanted for promtool alone: no service may start with it
-    printf '#!/bin/sh\nexit 101\n' >/tmp/oem-policy.$$ && chmod +x /tmp/oem-policy.$$
-    export DEBIAN_FRONTEND=noninteractive POLICY_RCD=/tmp/oem-policy.$$
+    policy=/usr/sbin/policy-rc.d
+    [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && trap 'rm -f $policy' EXIT; }
     { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}"; } >/dev/null ||
         echo "some Debian packages could not be installed; tests that need them say so" >&2
-    rm -f "/tmp/oem-policy.$$"
 else
     echo "for the whole test suite run once: apt-get install --no-install-recommends ${missing[*]}" >&2
 fi

@@ -1,6 +1,6 @@
 """Cut a requirements file with hashes into slices, so that several downloads can run at once.
 
-    python tools/slices.py FILE COUNT        writes FILE.0 … FILE.COUNT-1
+python tools/slices.py FILE COUNT        writes FILE.0 … FILE.COUNT-1
 """
 
 from __future__ import annotations
