@@ -24,9 +24,7 @@ _CANCEL_MEMORY_NS = 50_000_000
 class Budgets(Protocol):
     """Who decides when a request may go."""
 
-    async def acquire(
-        self, venue: str, cost: Mapping[str, int], *, urgent: bool = False
-    ) -> None:
+    async def acquire(self, venue: str, cost: Mapping[str, int], *, urgent: bool = False) -> None:
         """Return when the request may be sent; `urgent` (cancels) goes before everything else."""
         ...
 
@@ -95,7 +93,7 @@ class TokenBucket:
             if blocked_ns > now_ns:
                 return int(blocked_ns - now_ns)
             if not urgent and 0 <= now_ns - cancel_ns < _CANCEL_MEMORY_NS:
-                return _CANCEL_MEMORY_NS - (now_ns - cancel_ns)
+                return int(_CANCEL_MEMORY_NS - (now_ns - cancel_ns))
             # a request heavier than the burst waits for an empty bucket and then overdraws it
             allowance = max(self._burst, float(units)) * self._unit_ns
             after = max(full_ns, now_ns) + int(units * self._unit_ns)
@@ -127,9 +125,7 @@ class TokenBucket:
         full_ns, *_ = _RECORD.unpack_from(self._memory, self._offset)
         return float(max(0.0, (full_ns - now_ns) / (self._burst * self._unit_ns)))
 
-    def _change(
-        self, change: Callable[[tuple[int, ...]], tuple[int, ...]]
-    ) -> None:
+    def _change(self, change: Callable[[tuple[int, ...]], tuple[int, ...]]) -> None:
         fcntl.lockf(self._descriptor, fcntl.LOCK_EX, _RECORD.size, self._offset)
         try:
             record = _RECORD.unpack_from(self._memory, self._offset)
@@ -169,7 +165,9 @@ class SharedBudgets:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             for venue, venue_limits in limits.items():
                 if venue_limits:
-                    self._open(directory / f"{venue}.budget", venue, venue_limits, burst_share, guard_share)
+                    self._open(
+                        directory / f"{venue}.budget", venue, venue_limits, burst_share, guard_share
+                    )
         except OSError as error:
             self.close()
             raise StoreUnavailable(

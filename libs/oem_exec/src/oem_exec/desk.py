@@ -19,9 +19,7 @@ from oem_exec.store.protocol import Contradiction, OrderStore
 from oem_exec.venue import VenueOrder
 from oem_security.clock import Clock
 
-EventKind = Literal[
-    "intent", "outcome", "fill", "reconciled", "canceled", "amended", "quarantined"
-]
+EventKind = Literal["intent", "outcome", "fill", "reconciled", "canceled", "amended", "quarantined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +146,9 @@ class Desk:
     def learn(self, client_order_id: str, seen: VenueOrder, kind: EventKind) -> Order:
         """Apply a venue's words about an order and record what changed."""
         order = self._require(client_order_id)
-        return self._take(order, apply_evidence(order, seen, self._clock.now_ns()), kind, repr(seen))
+        return self._take(
+            order, apply_evidence(order, seen, self._clock.now_ns()), kind, repr(seen)
+        )
 
     def learn_trades(self, client_order_id: str, fills: tuple[Fill, ...]) -> Order:
         """Apply a list of an order's trades."""
@@ -313,7 +313,7 @@ class Desk:
             await self._journal.append(kind, body)
         except asyncio.CancelledError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever the log raises, trading stops
+        except Exception as error:
             failure = JournalFailed(
                 f"the decision log refused an entry: {error}",
                 where=kind,
@@ -368,4 +368,3 @@ def _body(entry: _Entry) -> dict[str, object]:
 def unsent(order: Order, reason: str, now_ns: int) -> Order:
     """Return an order as refused before anything was sent for it."""
     return replace(order.moved(OrderState.REJECTED, now_ns, reason=reason), settled=True)
-

@@ -41,7 +41,9 @@ def apply_evidence(order: Order, seen: VenueOrder, now_ns: int) -> Applied:
         return Applied(order)
     if order.venue_order_id and seen.venue_order_id and order.venue_order_id != seen.venue_order_id:
         return quarantined(
-            order, f"two orders for one id: {order.venue_order_id} and {seen.venue_order_id}", now_ns
+            order,
+            f"two orders for one id: {order.venue_order_id} and {seen.venue_order_id}",
+            now_ns,
         )
     if order.state in _NEVER_EXISTED:
         if seen.state is OrderState.REJECTED:

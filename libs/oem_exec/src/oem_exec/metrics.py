@@ -30,7 +30,10 @@ class RouterMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
         self._orders = Counter(
-            "live_orders_total", "Orders by venue and outcome", ["venue", "outcome"], registry=registry
+            "live_orders_total",
+            "Orders by venue and outcome",
+            ["venue", "outcome"],
+            registry=registry,
         )
         self._fallbacks = Counter(
             "live_orders_fallback_total",
@@ -64,10 +67,16 @@ class RouterMetrics:
             registry=registry,
         )
         self._breaker = Gauge(
-            "live_breaker_state", "1 for the state the breaker is in", ["venue", "state"], registry=registry
+            "live_breaker_state",
+            "1 for the state the breaker is in",
+            ["venue", "state"],
+            registry=registry,
         )
         self._kill = Gauge(
-            "live_kill_switch_state", "1 for the state the switch is in", ["state"], registry=registry
+            "live_kill_switch_state",
+            "1 for the state the switch is in",
+            ["state"],
+            registry=registry,
         )
         self._children: dict[tuple[str, str, str], Counter | Histogram] = {}
         self._fill_totals: dict[str, tuple[int, float]] = {}

@@ -38,7 +38,8 @@ class RouteTable:
     """Rules in order; the first that matches decides.
 
     Example:
-        >>> table = RouteTable((Route("BTC/*", "aggressive", ("kraken",)), Route(venues=("paper",))))
+        >>> fast = Route("BTC/*", "aggressive", ("kraken",))
+        >>> table = RouteTable((fast, Route(venues=("paper",))))
         >>> table.venues("BTC/USDT", "balanced")
         ('paper',)
     """

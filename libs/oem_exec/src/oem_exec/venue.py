@@ -213,9 +213,7 @@ class Venue(Protocol):
         """Cancel; `Refused` when there is nothing left to cancel."""
         ...
 
-    async def amend(
-        self, order: Order, quantity: Decimal, price: Decimal | None
-    ) -> CancelAnswer:
+    async def amend(self, order: Order, quantity: Decimal, price: Decimal | None) -> CancelAnswer:
         """Change quantity and price in place, where `Capabilities.amend` says so."""
         ...
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 from oem_exec.errors import BadSettings, InvalidOrder
-from oem_exec.model.enums import InstrumentKind
+from oem_exec.model.enums import InstrumentKind, Side
 from oem_exec.model.intent import OrderIntent
 
 _ZERO = Decimal(0)
@@ -61,7 +61,8 @@ class Instrument:
 
         Example:
             >>> from decimal import Decimal as D
-            >>> Instrument("BTC/USDT", "BTC", "USDT", D("0.01"), D("0.001")).round_quantity(D("1.2349"))
+            >>> btc = Instrument("BTC/USDT", "BTC", "USDT", D("0.01"), D("0.001"))
+            >>> btc.round_quantity(D("1.2349"))
             Decimal('1.234')
         """
         return (quantity / self.lot_size).to_integral_value(ROUND_DOWN) * self.lot_size
@@ -87,9 +88,9 @@ class Instrument:
                     where=self.symbol,
                     remedy=f"use multiples of {self.tick_size}",
                 )
-        if intent.reduce_only and self.kind is InstrumentKind.SPOT:
+        if intent.reduce_only and self.kind is InstrumentKind.SPOT and intent.side is Side.BUY:
             raise InvalidOrder(
-                "reduce-only has no meaning on spot", where=self.symbol, remedy="leave it out"
+                "a spot buy cannot reduce a holding", where=self.symbol, remedy="leave it out"
             )
         price = intent.price if intent.type.needs_price else intent.stop_price
         price = price if price is not None else reference_price

@@ -28,7 +28,9 @@ class OrderIntent:
         stop_price: Trigger price; needed by stop and stop-limit orders.
         time_in_force: How long the order lives.
         expires_ns: UTC nanoseconds at which a GTD order ends.
-        reduce_only: The order may only make a position smaller (derivatives).
+        reduce_only: The order may only make a position smaller. Derivative venues enforce it; on
+            spot it is the caller's word that a sell closes a holding. The kill switch in state
+            REDUCING lets such orders pass.
         profile: Risk profile, used by routes.
         strategy: Name of the strategy that wants it; carried into logs and fills.
         created_ns: When the caller made the intent, UTC nanoseconds; 0 lets the router stamp it.

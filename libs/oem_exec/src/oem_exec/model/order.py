@@ -89,7 +89,7 @@ class Order:
         return self.answered_ns - self.sent_ns if self.answered_ns else 0
 
     def moved(self, state: OrderState, now_ns: int, *, reason: str = "") -> Order:
-        """Return the order in another state; raises `IllegalTransition` where the table has none."""
+        """Return the order in another state; raises `IllegalTransition` if the table has none."""
         if not may_follow(self.state, state):
             raise IllegalTransition(
                 f"{self.state} cannot become {state}",

@@ -75,9 +75,7 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = MappingProxyType(
         OrderState.REJECTED: _QUARANTINE,
         OrderState.ABSENT: _QUARANTINE,
         # only an operator's release leads out, and only to what the venue shows
-        OrderState.QUARANTINED: _LIVE
-        | _ENDED_AT_VENUE
-        | {OrderState.REJECTED, OrderState.ABSENT},
+        OrderState.QUARANTINED: _LIVE | _ENDED_AT_VENUE | {OrderState.REJECTED, OrderState.ABSENT},
     }
 )
 """State to the states that may follow it. Staying in a state is always allowed."""

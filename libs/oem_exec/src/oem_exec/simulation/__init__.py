@@ -1,1 +1,1 @@
-"""A simulated exchange: book walk, queues, fees, balances; used on paper and by the venue server."""
+"""A simulated exchange: book walk, queues, fees, balances; for paper and the venue server."""

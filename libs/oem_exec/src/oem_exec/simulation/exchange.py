@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from oem_exec.errors import InvalidOrder, UnknownSymbol
-from oem_exec.model.enums import InstrumentKind, Liquidity, OrderType, RefusalReason, Side, TimeInForce
+from oem_exec.model.enums import (
+    InstrumentKind,
+    Liquidity,
+    OrderType,
+    RefusalReason,
+    Side,
+    TimeInForce,
+)
 from oem_exec.model.fill import Fill
 from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
@@ -264,10 +271,7 @@ class SimExchange:
         except InvalidOrder as error:
             raise Refusal(RefusalReason.INVALID, error.what) from error
         account = self.account(owner)
-        if intent.reduce_only:
-            held, _ = account.positions.get(intent.symbol, (_ZERO, _ZERO))
-            if held * intent.side.sign >= 0 or intent.quantity > abs(held):
-                raise Refusal(RefusalReason.INVALID, f"reduce-only against a position of {held}")
+        self._check_reduces(account, instrument, intent)
         limit = market.ticks(intent.price) if intent.price is not None else None
         if intent.type is OrderType.POST_ONLY and limit is not None:
             best = market.book.best(intent.side.opposite)
@@ -287,8 +291,20 @@ class SimExchange:
             if not account.affords(asset, amount):
                 raise Refusal(RefusalReason.INSUFFICIENT_FUNDS, f"insufficient balance of {asset}")
 
+    def _check_reduces(self, account: Account, instrument: Instrument, intent: OrderIntent) -> None:
+        if not intent.reduce_only or instrument.kind is not InstrumentKind.LINEAR_PERPETUAL:
+            return
+        held, _ = account.positions.get(intent.symbol, (_ZERO, _ZERO))
+        if held * intent.side.sign >= 0 or intent.quantity > abs(held):
+            raise Refusal(RefusalReason.INVALID, f"reduce-only against a position of {held}")
+
     def _need(
-        self, owner: str, market: Market, intent: OrderIntent, quantity: Decimal, price: Decimal | None
+        self,
+        owner: str,
+        market: Market,
+        intent: OrderIntent,
+        quantity: Decimal,
+        price: Decimal | None,
     ) -> tuple[str, Decimal]:
         instrument = market.instrument
         if instrument.kind is InstrumentKind.LINEAR_PERPETUAL:
@@ -320,7 +336,9 @@ class SimExchange:
             self._book(market, executions, self._clock.now_ns())
         if order.remaining <= 0:
             return
-        if limit is None or (entering and intent.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}):
+        if limit is None or (
+            entering and intent.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}
+        ):
             self._finish(order, OrderState.EXPIRED)
             return
         market.book.rest(

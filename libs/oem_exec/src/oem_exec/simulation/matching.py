@@ -61,7 +61,9 @@ class MatchingBook:
         self._best_own_ask = _NO_ASK
         self._sorted: dict[Side, list[int]] = {}
 
-    def replace(self, bids: Iterable[tuple[int, int]], asks: Iterable[tuple[int, int]]) -> list[Execution]:
+    def replace(
+        self, bids: Iterable[tuple[int, int]], asks: Iterable[tuple[int, int]]
+    ) -> list[Execution]:
         """Replace all outside liquidity; return the executions of orders it crosses."""
         self.bids = {price: size for price, size in bids if size > 0}
         self.asks = {price: size for price, size in asks if size > 0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from random import Random
 
@@ -63,7 +63,7 @@ class PaperSettings:
     """
 
     seed: int = 0
-    latency: LatencyModel = FixedLatency(0.0)
+    latency: LatencyModel = field(default_factory=FixedLatency)
     spread_bps: float = 2.0
     depth_share: float = 0.1
     levels: int = 10
@@ -174,8 +174,14 @@ class PaperVenue:
             return Unknown(UnknownCause.UNCLASSIFIED, f"unknown symbol {symbol}")
         return BookSnapshot(
             symbol,
-            tuple((market.price(p), market.quantity(q)) for p, q in market.book.levels(Side.BUY, depth)),
-            tuple((market.price(p), market.quantity(q)) for p, q in market.book.levels(Side.SELL, depth)),
+            tuple(
+                (market.price(p), market.quantity(q))
+                for p, q in market.book.levels(Side.BUY, depth)
+            ),
+            tuple(
+                (market.price(p), market.quantity(q))
+                for p, q in market.book.levels(Side.SELL, depth)
+            ),
             market.time_ns,
         )
 
@@ -191,10 +197,18 @@ class PaperVenue:
     ) -> None:
         """Replace the book: `(price, size)` of each side in base units."""
         instrument = self._market(symbol).instrument
-        self._exchange.feed_book(symbol, _levels(instrument, bids), _levels(instrument, asks), time_ns)
+        self._exchange.feed_book(
+            symbol, _levels(instrument, bids), _levels(instrument, asks), time_ns
+        )
 
     def feed_quote(
-        self, symbol: str, bid: Number, bid_size: Number, ask: Number, ask_size: Number, time_ns: int
+        self,
+        symbol: str,
+        bid: Number,
+        bid_size: Number,
+        ask: Number,
+        ask_size: Number,
+        time_ns: int,
     ) -> None:
         """Replace the book by one level a side."""
         self.feed_book(symbol, [(bid, bid_size)], [(ask, ask_size)], time_ns)

@@ -39,7 +39,7 @@ def walk_book(
             break
         if limit_price is not None and (price > limit_price if buys else price < limit_price):
             break
-        part = size if size < remaining else remaining
+        part = min(remaining, size)
         if part > 0:
             taken.append((price, part))
             remaining = remaining - part

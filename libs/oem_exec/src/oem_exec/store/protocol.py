@@ -44,7 +44,7 @@ class OrderStore(Protocol):
     """Durable orders; every coroutine returns only when the bytes are on disk."""
 
     async def insert(self, order: Order) -> bool:
-        """Insert a new order; False, and nothing changed, when its id or (intent, attempt) exists."""
+        """Insert a new order; False and no change when its id or (intent, attempt) exists."""
         ...
 
     async def save(self, orders: Iterable[Order], fills: Iterable[Fill] = ()) -> None:

@@ -29,6 +29,9 @@ SELECT_FILLS = (
     "liquidity, time_ns, notional FROM fills"
 )
 
+INSERT_CONTRADICTION = """INSERT INTO quarantine
+    (time_ns, venue, client_order_id, what, evidence) VALUES (?, ?, ?, ?, ?)"""
+
 Row = tuple[Any, ...]
 
 

@@ -83,6 +83,7 @@ def migrate(connection: sqlite3.Connection, where: str) -> int:
         StoreTooNew: A newer version wrote it.
         StoreCorrupt: It is a database of something else.
     """
+    found: int
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if found > VERSION:
@@ -107,4 +108,4 @@ def migrate(connection: sqlite3.Connection, where: str) -> int:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
-    return int(found)
+    return found

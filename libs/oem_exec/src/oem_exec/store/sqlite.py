@@ -29,7 +29,11 @@ class SqliteOrderStore:
     """
 
     def __init__(
-        self, path: Path, reader: sqlite3.Connection, writer: GroupCommitWriter, lock: IO[str] | None
+        self,
+        path: Path,
+        reader: sqlite3.Connection,
+        writer: GroupCommitWriter,
+        lock: IO[str] | None,
     ) -> None:
         self._path = path
         self._reader = reader
@@ -93,8 +97,7 @@ class SqliteOrderStore:
     async def quarantine(self, contradiction: Contradiction) -> None:
         await self._writer.write(
             (
-                "INSERT INTO quarantine (time_ns, venue, client_order_id, what, evidence) "
-                "VALUES (?, ?, ?, ?, ?)",
+                rows.INSERT_CONTRADICTION,
                 (
                     (
                         contradiction.time_ns,
@@ -109,7 +112,9 @@ class SqliteOrderStore:
 
     async def set_kill_switch(self, switch: KillSwitch) -> None:
         row = (switch.state.value, switch.reason, switch.operator, switch.time_ns)
-        await self._writer.write(("INSERT OR REPLACE INTO kill_switch VALUES (1, ?, ?, ?, ?)", (row,)))
+        await self._writer.write(
+            ("INSERT OR REPLACE INTO kill_switch VALUES (1, ?, ?, ?, ?)", (row,))
+        )
 
     def kill_switch(self) -> KillSwitch:
         found = self._query("SELECT state, reason, operator, time_ns FROM kill_switch")
@@ -160,7 +165,7 @@ class SqliteOrderStore:
             part = ids[start : start + 500]
             marks = ", ".join("?" * len(part))
             for row in self._query(
-                f"{rows.SELECT_FILLS} WHERE client_order_id IN ({marks}) ORDER BY time_ns, trade_id",
+                f"{rows.SELECT_FILLS} WHERE client_order_id IN ({marks}) ORDER BY time_ns",
                 part,
             ):
                 fill = rows.fill_of(row)
@@ -267,9 +272,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 def _translated(error: sqlite3.Error | OSError, path: Path) -> StoreUnavailable:
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-        return StoreCorrupt(
-            f"the order store is damaged: {error}", where=str(path), remedy=_REPAIR
-        )
+        return StoreCorrupt(f"the order store is damaged: {error}", where=str(path), remedy=_REPAIR)
     return StoreUnavailable(
         f"the order store cannot be used: {error}",
         where=str(path),

@@ -86,9 +86,7 @@ class GroupCommitWriter:
             for job in batch:
                 changed = 0
                 for sql, rows in job.statements:
-                    cursor = (
-                        execute(sql, rows[0]) if len(rows) == 1 else executemany(sql, rows)
-                    )
+                    cursor = execute(sql, rows[0]) if len(rows) == 1 else executemany(sql, rows)
                     changed += max(cursor.rowcount, 0)
                 job.changed = changed
             execute("COMMIT")
