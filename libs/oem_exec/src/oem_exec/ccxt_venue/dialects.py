@@ -1,0 +1,148 @@
+"""What differs from venue to venue when ccxt's unified calls are made."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from oem_exec.model.enums import OrderType, TimeInForce
+from oem_exec.model.order import Order
+
+Params = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The venue's own ways.
+
+    Attributes:
+        place: Extra parameters of an order that carry its client id, deadline and kind.
+        find: Coroutine function `(exchange, order)` to a list of ccxt orders; it raises `OrderNotFound`
+            or returns an empty list when the venue shows none.
+        cancel_params: Parameters that name the order by its client id.
+        options: ccxt options to set.
+    """
+
+    place: Callable[[Order, float], Params]
+    find: Callable[[Any, Order], Any]
+    cancel_params: Callable[[Order], Params]
+    options: Mapping[str, Any]
+
+
+def dialect_of(venue: str) -> Dialect:
+    """Return the dialect of a venue of the capability table."""
+    return _DIALECTS[venue]
+
+
+def ccxt_type(order: Order) -> str:
+    """Return ccxt's order type: stops are market or limit orders with a trigger price."""
+    return "market" if order.intent.type in {OrderType.MARKET, OrderType.STOP} else "limit"
+
+
+def common_params(order: Order) -> Params:
+    """Return the parameters that ccxt unifies."""
+    intent = order.intent
+    params: Params = {}
+    if intent.type is OrderType.POST_ONLY:
+        params["postOnly"] = True
+    elif ccxt_type(order) == "limit" or intent.time_in_force is not TimeInForce.GTC:
+        params["timeInForce"] = intent.time_in_force.value
+    if intent.stop_price is not None:
+        params["triggerPrice"] = format(intent.stop_price, "f")
+    if intent.reduce_only and ":" in intent.symbol:
+        params["reduceOnly"] = True
+    return params
+
+
+def _client(name: str) -> Callable[[Order, float], Params]:
+    def place(order: Order, deadline_s: float) -> Params:  # noqa: ARG001 - one signature for all
+        return {name: order.client_order_id}
+
+    return place
+
+
+def _kraken_place(order: Order, deadline_s: float) -> Params:
+    params: Params = {"clientOrderId": order.client_order_id}
+    if order.intent.expires_ns is not None:
+        params["timeInForce"] = "GTD"
+        params["expiretm"] = str(order.intent.expires_ns // 1_000_000_000)
+    if deadline_s:
+        # the matching engine refuses the order after this moment: no late acceptance
+        moment = dt.datetime.fromtimestamp(deadline_s, dt.UTC)
+        params["deadline"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return params
+
+
+async def _binance_find(exchange: Any, order: Order) -> list[Any]:
+    params = {"origClientOrderId": order.client_order_id}
+    return [await exchange.fetch_order(None, order.intent.symbol, params)]
+
+
+async def _okx_find(exchange: Any, order: Order) -> list[Any]:
+    params = {"clOrdId": order.client_order_id}
+    return [await exchange.fetch_order(None, order.intent.symbol, params)]
+
+
+async def _kraken_find(exchange: Any, order: Order) -> list[Any]:
+    params = {"clientOrderId": order.client_order_id}
+    found = list(await exchange.fetch_open_orders(order.intent.symbol, None, None, dict(params)))
+    found += await exchange.fetch_closed_orders(order.intent.symbol, None, None, dict(params))
+    return _named(found, order)
+
+
+async def _bybit_find(exchange: Any, order: Order) -> list[Any]:
+    params = {"orderLinkId": order.client_order_id}
+    symbol = order.intent.symbol
+    found = list(await exchange.fetch_open_orders(symbol, None, None, dict(params)))
+    if not _named(found, order):
+        found += await exchange.fetch_canceled_and_closed_orders(symbol, None, None, dict(params))
+    return _named(found, order)
+
+
+async def _coinbase_find(exchange: Any, order: Order) -> list[Any]:
+    since_ms = order.sent_ns // 1_000_000 - 60_000
+    return _named(await exchange.fetch_orders(order.intent.symbol, since_ms, 250), order)
+
+
+def _named(found: list[Any], order: Order) -> list[Any]:
+    unique = {raw["id"]: raw for raw in found if raw.get("clientOrderId") == order.client_order_id}
+    return list(unique.values())
+
+
+_DIALECTS: Mapping[str, Dialect] = {
+    "binance": Dialect(
+        place=_client("newClientOrderId"),
+        find=_binance_find,
+        cancel_params=lambda order: {"origClientOrderId": order.client_order_id},
+        options={
+            "warnOnFetchOpenOrdersWithoutSymbol": False,
+            "newOrderRespType": {"market": "FULL", "limit": "FULL"},
+        },
+    ),
+    "kraken": Dialect(
+        place=_kraken_place,
+        find=_kraken_find,
+        cancel_params=lambda order: {"clientOrderId": order.client_order_id},
+        options={},
+    ),
+    "okx": Dialect(
+        place=_client("clOrdId"),
+        find=_okx_find,
+        cancel_params=lambda order: {"clOrdId": order.client_order_id},
+        options={},
+    ),
+    "bybit": Dialect(
+        place=_client("clientOrderId"),
+        find=_bybit_find,
+        cancel_params=lambda order: {"orderLinkId": order.client_order_id},
+        options={},
+    ),
+    "coinbase": Dialect(
+        place=_client("client_order_id"),
+        find=_coinbase_find,
+        cancel_params=lambda order: {},  # noqa: ARG005 - the venue cancels by its own id alone
+        options={},
+    ),
+}
