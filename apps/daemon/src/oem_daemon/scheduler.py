@@ -32,7 +32,6 @@ class Proposal:
         quantity: Base units, already at the venue's lot size, positive.
         reduces: Whether the strategy's own holding becomes smaller.
         signal: What the strategy said.
-        volatility_bps: Standard deviation of one bar's log return over the strategy's window.
     """
 
     strategy: str
@@ -41,7 +40,6 @@ class Proposal:
     quantity: Decimal
     reduces: bool
     signal: Signal
-    volatility_bps: float
 
 
 class MultiStrategyScheduler:
@@ -121,5 +119,4 @@ class MultiStrategyScheduler:
             quantity=quantity,
             reduces=abs(wanted) < abs(held) and wanted * held >= 0,
             signal=signal,
-            volatility_bps=0.0,
         )

@@ -40,6 +40,7 @@ class MeanReversion:
         return Signal(
             target=float(self._target(np.asarray(z))),
             edge_bps=edge,
+            edge_sigma_bps=1e4 * deviation / math.sqrt(self.window),
             probability=0.5 * (1 + math.erf(0.35 * abs(z) / math.sqrt(2))),
         )
 

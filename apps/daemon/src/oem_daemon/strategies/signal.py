@@ -19,11 +19,13 @@ class Signal:
         target: Wanted exposure as a fraction of the strategy's capital share, in [-1, 1].
         edge_bps: Expected gross gain of moving to the target, in basis points of the notional
             moved; an estimate from the strategy's own statistics, before any cost.
+        edge_sigma_bps: Standard error of `edge_bps`.
         probability: The strategy's estimate, in [0, 1], that the move ends with a gain.
     """
 
     target: float
     edge_bps: float
+    edge_sigma_bps: float
     probability: float
 
 

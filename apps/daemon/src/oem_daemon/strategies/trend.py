@@ -44,6 +44,7 @@ class Trend:
         return Signal(
             target=float(self._target(np.asarray(strength))),
             edge_bps=edge,
+            edge_sigma_bps=volatility_bps * math.sqrt(self.fast / self.slow),
             probability=0.5 * (1 + math.erf(0.5 * abs(strength) / math.sqrt(2))),
         )
 

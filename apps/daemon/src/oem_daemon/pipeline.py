@@ -1,0 +1,315 @@
+"""One candidate on its way: estimate, decision, risk, order, fills, cost."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import count
+
+import oem_tco
+from oem_daemon import translate
+from oem_daemon.decision_log import DecisionLog
+from oem_daemon.events import Event, EventHub
+from oem_daemon.market import Bar, MarketClock, MarketFeed
+from oem_daemon.metrics import DaemonMetrics
+from oem_daemon.portfolio import Portfolio
+from oem_daemon.risk_gate import RiskGate
+from oem_daemon.scheduler import SCHEDULER_NAME, MultiStrategyScheduler, Proposal
+from oem_exec import (
+    BookSnapshot,
+    ExecError,
+    Fill,
+    KillSwitchEngaged,
+    LiveExecutionRouter,
+    Order,
+    OrderIntent,
+    PaperVenue,
+)
+
+KEPT_DECISIONS = 10_000
+VOLATILITY_BARS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision, what it was made from, and the order it led to.
+
+    Attributes:
+        inputs: Candidate, estimate, risk, compliance and stress facts.
+        decision: The orchestrator's decision.
+        order_id: Id of the order's intent, empty when none was sent.
+    """
+
+    inputs: oem_tco.DecisionInputs
+    decision: oem_tco.Decision
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CostedFill:
+    """A fill, its order, and the basis points it cost by component."""
+
+    fill: Fill
+    order: Order
+    costs: tuple[tuple[oem_tco.Component, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What stays the same over a run.
+
+    Attributes:
+        profile: Risk profile of the site.
+        quote: Quote currency of every symbol.
+        fee_venue: Venue whose fee schedule is charged.
+        latency_ms: Expected time from decision to the venue's matching.
+        compliance: Facts of licence and operator for the compliance rules.
+    """
+
+    profile: str
+    quote: str
+    fee_venue: str
+    latency_ms: float
+    compliance: oem_tco.ComplianceFacts
+
+
+class TradePipeline:
+    """Carries candidates forward through every step, and journals each step before the next.
+
+    Every part is passed in; the pipeline holds only what it has decided and filled so far.
+    """
+
+    def __init__(
+        self,
+        *,
+        terms: Terms,
+        feed: MarketFeed,
+        clock: MarketClock,
+        scheduler: MultiStrategyScheduler,
+        orchestrator: oem_tco.DecisionOrchestrator,
+        fees: oem_tco.FeeBook,
+        gate: RiskGate,
+        venue: PaperVenue,
+        router: LiveExecutionRouter,
+        ledger: oem_tco.CostLedger,
+        log: DecisionLog,
+        portfolio: Portfolio,
+        metrics: DaemonMetrics,
+        events: EventHub,
+    ) -> None:
+        self.terms = terms
+        self.feed = feed
+        self.portfolio = portfolio
+        self.gate = gate
+        self.router = router
+        self.decisions: deque[Decided] = deque(maxlen=KEPT_DECISIONS)
+        self.fills: deque[CostedFill] = deque(maxlen=KEPT_DECISIONS)
+        self.cycles = 0
+        self._clock = clock
+        self._scheduler = scheduler
+        self._orchestrator = orchestrator
+        self._fees = fees
+        self._venue = venue
+        self._ledger = ledger
+        self._log = log
+        self._metrics = metrics
+        self._events = events
+        self._numbers = count(1)
+        self._run = f"{clock.now_ns():x}"
+
+    async def run_cycle(self) -> None:
+        """Take the next bar, mark the book, and carry every proposal through.
+
+        Raises:
+            DecisionLogFailed: The decision log cannot be written; nothing was sent after that.
+        """
+        bars = self.feed.advance()
+        for symbol, bar in bars.items():
+            self._clock.move_to(bar.close_ns)
+            self._venue.feed_bar(
+                symbol, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.close_ns
+            )
+        await self.router.poll()
+        now = self._clock.now_ns()
+        self.portfolio.mark({symbol: bar.close for symbol, bar in bars.items()}, now)
+        self.gate.observe(self.portfolio, now)
+        for proposal in self._scheduler.propose(self.feed, bars, self.portfolio.equity):
+            await self._carry(proposal, bars[proposal.symbol])
+        self.cycles += 1
+        self._metrics.cycles.inc()
+        self._show()
+
+    async def operator_order(self, intent: OrderIntent, *, caller: str, reason: str) -> Order:
+        """Check and send an order that an operator wrote; the same id never sends twice.
+
+        Raises:
+            OrderRefused: The risk engine refuses it; all reasons are named.
+            ExecError: The order is invalid or trading is halted.
+            DecisionLogFailed: The decision log cannot be written.
+        """
+        known = self.router.order(intent.intent_id)
+        if known is None:
+            book = await self._book(intent.symbol)
+            verdict = self.gate.check_intent(self.portfolio, intent, _mid(book))
+            await self._log.append(
+                "operator.order",
+                {
+                    "client_order_id": intent.intent_id,
+                    "symbol": intent.symbol,
+                    "side": intent.side.value,
+                    "quantity": str(intent.quantity),
+                    "operator": caller,
+                    "reason": reason,
+                    "risk": verdict.record(),
+                },
+            )
+            verdict.require()
+        return await self._send(intent, "operator", None, None)
+
+    async def _carry(self, proposal: Proposal, bar: Bar) -> None:
+        started = time.perf_counter()
+        decided_ns = self._clock.now_ns()
+        book = await self._book(proposal.symbol)
+        closes = self.feed.closes(proposal.symbol, VOLATILITY_BARS)
+        volatility = translate.volatility_per_sqrt_s(closes, self.feed.interval_ns)
+        terms = self.terms
+        made = translate.candidate(
+            proposal,
+            candidate_id=f"{self._run}-{next(self._numbers)}",
+            at_ns=decided_ns,
+            profile=terms.profile,
+            venue=self._venue.name,
+            mid=_mid(book),
+        )
+        estimate = oem_tco.estimate(
+            translate.order_query(proposal, terms.fee_venue, decided_ns, terms.latency_ms),
+            translate.market_view(book, bar, volatility, self.feed.interval_ns),
+            self._fees,
+        )
+        verdict = self.gate.check_candidate(self.portfolio, made, estimate)
+        inputs = oem_tco.DecisionInputs(
+            made,
+            estimate,
+            verdict.facts(),
+            terms.compliance,
+            oem_tco.StressFacts(
+                worst_latency_ms=10 * terms.latency_ms, volatility_bps_per_sqrt_s=volatility
+            ),
+        )
+        decision = self._orchestrator.decide(inputs)
+        for kind, body in oem_tco.decision_records(inputs, decision, self._orchestrator.policy):
+            await self._log.append(kind, body)
+        order_id = ""
+        outcome = decision.verdict.value
+        if decision.accepted:
+            order_id, outcome = await self._execute(made, estimate)
+        decided = Decided(inputs, decision, order_id)
+        self.decisions.append(decided)
+        self._events.publish(Event("decision", decided, decided_ns))
+        self._metrics.candidates.labels(proposal.strategy, outcome).inc()
+        self._metrics.decision_seconds.observe(time.perf_counter() - started)
+
+    async def _execute(
+        self, made: oem_tco.Candidate, estimate: oem_tco.CostEstimate
+    ) -> tuple[str, str]:
+        """Pass the last gate and send; returns the order's id and what became of it."""
+        intent = translate.order_intent(made, created_ns=self._clock.now_ns())
+        verdict = self.gate.check_candidate(self.portfolio, made, estimate)
+        await self._log.append("risk.check", {"decision_id": made.candidate_id, **verdict.record()})
+        if not verdict.allowed:
+            return "", "risk_refused"
+        try:
+            order = await self._send(intent, SCHEDULER_NAME, made, estimate)
+        except KillSwitchEngaged:
+            return "", "halted"
+        except ExecError as error:
+            if self._log.failure is not None:
+                raise self._log.failure from error
+            await self._log.append(
+                "order.refused", {"decision_id": made.candidate_id, "why": str(error)}
+            )
+            return "", "refused"
+        return order.intent_id, order.state.value
+
+    async def _send(
+        self,
+        intent: OrderIntent,
+        scheduler: str,
+        made: oem_tco.Candidate | None,
+        estimate: oem_tco.CostEstimate | None,
+    ) -> Order:
+        replayed = self.router.order(intent.intent_id) is not None
+        arrival = await self._book(intent.symbol)
+        arrival_ns = self._clock.now_ns()
+        order = await self.router.submit(intent)
+        if replayed:
+            return order
+        end = await self._book(intent.symbol)
+        self._ledger.record_order(
+            translate.order_row(
+                order,
+                quote=self.terms.quote,
+                scheduler=scheduler,
+                decision_time_ns=made.decision_time_ns if made else arrival_ns,
+                decision_price=made.reference_price if made else _mid(arrival),
+                arrival_time_ns=arrival_ns,
+                arrival_price=_mid(arrival),
+                end_time_ns=self._clock.now_ns(),
+                end_price=_mid(end),
+                estimate=estimate,
+            )
+        )
+        for fill in order.fills:
+            self._book_fill(fill, order, arrival)
+        return order
+
+    def _book_fill(self, fill: Fill, order: Order, touch: BookSnapshot) -> None:
+        sign = 1 if fill.side.value == "buy" else -1
+        fee = fill.fee if fill.fee_asset == self.terms.quote else fill.fee * fill.price
+        self.portfolio.apply_fill(fill.symbol, sign * fill.quantity, fill.price, fee)
+        self._scheduler.book_fill(order.intent.strategy, fill.symbol, sign * fill.quantity)
+        self._ledger.record_fill(translate.fill_row(fill, order, touch))
+        costed = CostedFill(fill, order, fill_costs(fill, touch, fee))
+        self.fills.append(costed)
+        self._metrics.trade_cost.labels(fill.symbol).observe(sum(bps for _, bps in costed.costs))
+        self._events.publish(Event("fill", costed, fill.time_ns))
+
+    async def _book(self, symbol: str) -> BookSnapshot:
+        book = await self._venue.book(symbol)
+        if not isinstance(book, BookSnapshot):
+            raise TypeError(f"the paper venue has no book of {symbol}")
+        return book
+
+    def _show(self) -> None:
+        self._metrics.equity.set(float(self.portfolio.equity))
+        self._metrics.drawdown.set(float(self.portfolio.drawdown))
+        for symbol, position in self.portfolio.positions.items():
+            self._metrics.position.labels(symbol).set(float(position.notional))
+        self._events.publish(Event("risk", self.portfolio, self._clock.now_ns()))
+
+
+def fill_costs(
+    fill: Fill, touch: BookSnapshot, fee: Decimal
+) -> tuple[tuple[oem_tco.Component, float], ...]:
+    """Return what one fill cost against the mid it met, in basis points of its notional.
+
+    Args:
+        fill: The fill.
+        touch: The book just before it.
+        fee: Its fee in the quote currency.
+    """
+    sign = 1 if fill.side.value == "buy" else -1
+    mid = _mid(touch)
+    best = touch.asks[0][0] if sign > 0 else touch.bids[0][0]
+    scale = Decimal(10_000) / mid
+    return (
+        (oem_tco.Component.SPREAD, float(sign * (best - mid) * scale)),
+        (oem_tco.Component.IMPACT_TEMPORARY, float(sign * (fill.price - best) * scale)),
+        (oem_tco.Component.FEES, float(fee / fill.notional * 10_000)),
+    )
+
+
+def _mid(book: BookSnapshot) -> Decimal:
+    return (book.bids[0][0] + book.asks[0][0]) / 2

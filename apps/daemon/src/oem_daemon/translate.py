@@ -1,0 +1,151 @@
+"""The one place where values of one library become values of another."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+import numpy as np
+
+import oem_exec
+import oem_tco
+from oem_daemon.market import Bar
+from oem_daemon.scheduler import SCHEDULER_NAME, Proposal
+from oem_daemon.strategies.signal import FloatArray
+from oem_exec import BookSnapshot, Fill, Order, OrderIntent
+
+NS_PER_SECOND = 1_000_000_000
+
+
+def volatility_per_sqrt_s(closes: FloatArray, interval_ns: int) -> float:
+    """Return the standard deviation of log returns in basis points per square root of a second.
+
+    Args:
+        closes: Closing prices, shape (bars,), at least 3.
+        interval_ns: Length of a bar.
+    """
+    per_bar = 1e4 * float(np.diff(np.log(closes)).std(ddof=1))
+    return per_bar / math.sqrt(interval_ns / NS_PER_SECOND)
+
+
+def market_view(
+    book: BookSnapshot, bar: Bar, volatility_bps_per_sqrt_s: float, interval_ns: int
+) -> oem_tco.MarketView:
+    """Return what the cost estimate may know of the market: the book, volatility, daily volume."""
+    bars_per_day = Decimal(86_400 * NS_PER_SECOND) / interval_ns
+    return oem_tco.MarketView(
+        bid=book.bids[0][0] if book.bids else None,
+        ask=book.asks[0][0] if book.asks else None,
+        levels_bid=tuple(book.bids),
+        levels_ask=tuple(book.asks),
+        volatility_bps_per_sqrt_s=volatility_bps_per_sqrt_s,
+        adv=bar.volume * bars_per_day if bar.volume else None,
+        last_price=bar.close,
+    )
+
+
+def order_query(
+    proposal: Proposal, fee_venue: str, at_ns: int, latency_ms: float
+) -> oem_tco.OrderQuery:
+    """Return the question to the cost model; the fees are those of the venue that is imitated."""
+    return oem_tco.OrderQuery(
+        venue=fee_venue,
+        symbol=proposal.symbol,
+        side=oem_tco.Side(proposal.side.value),
+        quantity=proposal.quantity,
+        at_ns=at_ns,
+        latency_ms=latency_ms,
+    )
+
+
+def candidate(
+    proposal: Proposal, *, candidate_id: str, at_ns: int, profile: str, venue: str, mid: Decimal
+) -> oem_tco.Candidate:
+    """Return the proposal as the orchestrator wants it."""
+    return oem_tco.Candidate(
+        candidate_id=candidate_id,
+        decision_time_ns=at_ns,
+        strategy=proposal.strategy,
+        profile=profile,
+        symbol=proposal.symbol,
+        venue=venue,
+        side=oem_tco.Side(proposal.side.value),
+        quantity=proposal.quantity,
+        reference_price=mid,
+        expected_edge_bps=proposal.signal.edge_bps,
+        edge_sigma_bps=proposal.signal.edge_sigma_bps,
+        probability=proposal.signal.probability,
+        kind=oem_tco.CandidateKind.EXIT if proposal.reduces else oem_tco.CandidateKind.ENTRY,
+        scheduler=SCHEDULER_NAME,
+    )
+
+
+def order_intent(made: oem_tco.Candidate, *, created_ns: int) -> OrderIntent:
+    """Return the accepted candidate as an order intent; its id is the candidate's."""
+    return OrderIntent(
+        intent_id=made.candidate_id,
+        symbol=made.symbol,
+        side=oem_exec.Side(made.side.value),
+        quantity=made.quantity,
+        profile=made.profile,
+        strategy=made.strategy,
+        created_ns=created_ns,
+    )
+
+
+def order_row(
+    order: Order,
+    *,
+    quote: str,
+    scheduler: str,
+    decision_time_ns: int,
+    decision_price: Decimal,
+    arrival_time_ns: int,
+    arrival_price: Decimal,
+    end_time_ns: int,
+    end_price: Decimal,
+    estimate: oem_tco.CostEstimate | None,
+) -> oem_tco.OrderRow:
+    """Return a finished order as a row of the cost ledger."""
+    return oem_tco.OrderRow(
+        order_id=order.intent_id,
+        decision_id=order.intent_id,
+        strategy=order.intent.strategy,
+        profile=order.intent.profile,
+        scheduler=scheduler,
+        venue=order.venue,
+        market="spot",
+        symbol=order.intent.symbol,
+        side=oem_tco.Side(order.intent.side.value),
+        order_type=oem_tco.OrderType(
+            "limit" if order.intent.price is not None else "market"
+        ),
+        quantity=order.intent.quantity,
+        currency=quote,
+        decision_time_ns=decision_time_ns,
+        decision_price=decision_price,
+        arrival_time_ns=arrival_time_ns,
+        arrival_price=arrival_price,
+        end_time_ns=end_time_ns,
+        end_price=end_price,
+        status=order.state.value,
+        est_low_bps=estimate.low_bps if estimate else None,
+        est_expected_bps=estimate.expected_bps if estimate else None,
+        est_high_bps=estimate.high_bps if estimate else None,
+    )
+
+
+def fill_row(fill: Fill, order: Order, book: BookSnapshot) -> oem_tco.FillRow:
+    """Return a fill as a row of the cost ledger, with the touch it was taken from."""
+    return oem_tco.FillRow(
+        fill_id=f"{fill.venue}:{fill.symbol}:{fill.trade_id}",
+        order_id=order.intent_id,
+        time_ns=fill.time_ns,
+        price=fill.price,
+        quantity=fill.quantity,
+        liquidity=oem_tco.Liquidity(fill.liquidity.value),
+        fee_amount=fill.fee,
+        fee_asset=fill.fee_asset,
+        bid=book.bids[0][0] if book.bids else None,
+        ask=book.asks[0][0] if book.asks else None,
+    )

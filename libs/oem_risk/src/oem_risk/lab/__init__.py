@@ -1,0 +1,1 @@
+"""Paper Labs: simulation, stress tests and verdicts."""

@@ -1,0 +1,63 @@
+"""The lab's report: JSON for machines and PDF for people, the same bytes for the same result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from oem_risk.lab.run import LabResult, ProfileResult
+from oem_security.clock import rfc3339
+from oem_security.files import write_atomic
+
+
+def report_json(result: LabResult, *, config_sha384: str) -> bytes:
+    """Return the report as canonical JSON bytes.
+
+    Args:
+        result: What the lab found.
+        config_sha384: Hash of the configuration it ran under, hex.
+    """
+    document = {
+        "kind": "paper_labs",
+        "verdict": result.verdict.value,
+        "synthetic_data": result.synthetic,
+        "span": [rfc3339(t) for t in result.span_ns],
+        "settings": asdict(result.settings),
+        "strategies": [{"name": n, "capital_share": s} for n, s in result.strategies],
+        "config_sha384": config_sha384,
+        "data_sha384": result.hashes,
+        "data_quality": {symbol: report.as_json() for symbol, report in result.data.items()},
+        "versions": {name: version(name) for name in ("oem-risk", "numpy", "scipy")},
+        "profiles": [_profile_json(profile) for profile in result.profiles],
+    }
+    return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
+
+
+def write_lab_report(
+    result: LabResult, folder: Path, *, config_sha384: str, name: str = "paper_labs"
+) -> tuple[Path, Path]:
+    """Write `name.json` and `name.pdf` into `folder`, each in one piece; return their paths."""
+    from oem_risk.lab.pdf import report_pdf
+
+    folder.mkdir(parents=True, exist_ok=True)
+    data = report_json(result, config_sha384=config_sha384)
+    json_path, pdf_path = folder / f"{name}.json", folder / f"{name}.pdf"
+    pdf = report_pdf(result, json_sha384=hashlib.sha384(data).hexdigest())
+    write_atomic(json_path, data)
+    write_atomic(pdf_path, pdf)
+    return json_path, pdf_path
+
+
+def _profile_json(result: ProfileResult) -> Mapping[str, object]:
+    return {
+        "profile": result.profile.model_dump(),
+        "verdict": result.verdict.value,
+        "drawdown_gate": result.drawdown_gate.as_json(),
+        "daily_loss_gate": result.daily_loss_gate.as_json(),
+        "quantiles": result.quantiles(),
+        "stress": [stress.as_json() for stress in result.stress],
+    }
