@@ -6,6 +6,7 @@
         ├── DataError             market data cannot be traded on                      (input)
         ├── NotReady              a precondition of the start is not met               (state)
         ├── PortTaken             a listening address is in use                        (unavailable)
+        ├── OrderRefused          the risk engine refuses an operator's order         (state)
         └── DecisionLogFailed     the decision log cannot be written; trading stopped  (storage)
 """
 
@@ -67,6 +68,12 @@ class PortTaken(OemDaemonError):
     """A listening address is in use or not allowed."""
 
     category = Category.UNAVAILABLE
+
+
+class OrderRefused(OemDaemonError):
+    """The risk engine refuses an operator's order; every reason is named."""
+
+    category = Category.STATE
 
 
 class DecisionLogFailed(OemDaemonError):

@@ -134,7 +134,6 @@ class TradePipeline:
         await self.router.poll()
         now = self._clock.now_ns()
         self.portfolio.mark({symbol: bar.close for symbol, bar in bars.items()}, now)
-        self.gate.observe(self.portfolio, now)
         for proposal in self._scheduler.propose(self.feed, bars, self.portfolio.equity):
             await self._carry(proposal, bars[proposal.symbol])
         self.cycles += 1

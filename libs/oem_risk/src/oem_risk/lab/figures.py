@@ -90,7 +90,8 @@ def stress_chart(result: LabResult) -> bytes:
     axes.set_xticks(range(len(names)), names)
     axes.set_ylabel("loss, % of equity", **_STYLE)
     axes.set_title("Stress tests: loss (hatched: taken by the book), red: limit", **_STYLE)
-    axes.legend(fontsize=6.5, frameon=False, ncols=4)
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.2)
+    axes.legend(fontsize=6.5, frameon=False, ncols=4, loc="upper right")
     return _png(figure)
 
 
