@@ -21,8 +21,6 @@ OemError
     └── BadSettings             a setting, route or capability is wrong
 """
 
-# ruff: noqa: N818 - names say what happened, as `OrderNotFound` does at the exchanges
-
 from __future__ import annotations
 
 from oem_security.errors import Category, OemError

@@ -16,12 +16,14 @@ from oem_exec.budget import Budgets, Unlimited
 from oem_exec.desk import Desk, OrderEvent, unsent
 from oem_exec.errors import (
     BadSettings,
+    ExecError,
     IntentConflict,
     InvalidOrder,
     KillSwitchEngaged,
     NotStarted,
     UnknownOrder,
     UnresolvedOrders,
+    VenueUnavailable,
 )
 from oem_exec.gateway import Gateway
 from oem_exec.journal import Journal
@@ -232,6 +234,7 @@ class LiveExecutionRouter:
 
         Raises:
             InvalidOrder: The order breaks a rule of the venue that is known beforehand.
+            VenueUnavailable: No venue of the route tells its rules; nothing was sent.
             NoRoute: No venue for its symbol and profile.
             IntentConflict: The id was used for something else.
             KillSwitchEngaged: REDUCING or HALTED refuses it.
@@ -357,15 +360,17 @@ class LiveExecutionRouter:
 
     async def _along(self, intent: OrderIntent, names: Sequence[str]) -> Order:
         order: Order | None = None
-        complaint: InvalidOrder | None = None
+        complaint: ExecError | None = None
         position = tries = 0
         while position < len(names) and tries < self._settings.max_attempts:
             gateway = self._gateways[names[position]]
             reason: str | None = None
             if not gateway.allows():
                 reason = RefusalReason.BREAKER_OPEN.value
-            elif complaint_here := await self._complaint(gateway, intent):
-                complaint, reason = complaint_here, RefusalReason.INVALID.value
+            elif (here := await self._complaint(gateway, intent)) is not None:
+                complaint = here
+                unreachable = isinstance(here, VenueUnavailable)
+                reason = "unavailable" if unreachable else RefusalReason.INVALID.value
             if reason is None:
                 order = await self._attempt(gateway, intent, tries, intent.quantity, intent.price)
                 tries += 1
@@ -396,8 +401,11 @@ class LiveExecutionRouter:
             return None, False
         return reason.value, reason is RefusalReason.RATE_LIMITED
 
-    async def _complaint(self, gateway: Gateway, intent: OrderIntent) -> InvalidOrder | None:
-        instrument = await gateway.instrument(intent.symbol)
+    async def _complaint(self, gateway: Gateway, intent: OrderIntent) -> ExecError | None:
+        try:
+            instrument = await gateway.instrument(intent.symbol)
+        except VenueUnavailable as error:
+            return error
         if instrument is None:
             return InvalidOrder(
                 f"{gateway.name} does not trade {intent.symbol}",

@@ -19,8 +19,8 @@ class Dialect:
 
     Attributes:
         place: Extra parameters of an order that carry its client id, deadline and kind.
-        find: Coroutine function `(exchange, order)` to a list of ccxt orders; it raises `OrderNotFound`
-            or returns an empty list when the venue shows none.
+        find: Coroutine function from exchange and order to a list of ccxt orders; it raises
+            `OrderNotFound` or returns an empty list when the venue shows none.
         cancel_params: Parameters that name the order by its client id.
         options: ccxt options to set.
     """

@@ -24,7 +24,7 @@ _ZERO = Decimal(0)
 _MS = 1_000_000
 
 
-class Unusable(ValueError):  # noqa: N818 - it says what the answer is
+class Unusable(ValueError):
     """An answer of the venue that does not hold what it must."""
 
 

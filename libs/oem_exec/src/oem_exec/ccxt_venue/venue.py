@@ -94,8 +94,8 @@ class CcxtVenue:
         options["defaultType"] = "swap" if linear else "spot"
         if settings.exchange == "binance":
             options["fetchMarkets"] = {"types": ["linear" if linear else "spot"]}
-            options["recvWindow"] = int(self._capabilities.receive_window_s * 1000)
-        if settings.exchange == "bybit":
+            options["fetchMargins"] = False
+        if settings.exchange in {"binance", "bybit"}:
             options["recvWindow"] = int(self._capabilities.receive_window_s * 1000)
         self._ccxt: Any = kind(
             {

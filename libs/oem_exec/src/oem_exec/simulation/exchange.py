@@ -26,7 +26,7 @@ from oem_security.clock import Clock
 _ZERO = Decimal(0)
 
 
-class Refusal(Exception):  # noqa: N818 - an answer of the exchange, not a fault of the program
+class Refusal(Exception):
     """The simulated exchange refuses a request."""
 
     def __init__(self, reason: RefusalReason, text: str) -> None:

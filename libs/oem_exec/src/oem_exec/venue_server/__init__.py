@@ -1,0 +1,1 @@
+"""An imitation exchange over real HTTP on loopback, with faults on demand."""
