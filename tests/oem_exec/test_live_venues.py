@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exec_live_support import live
+from exec_live_support import live, venue_of
 from exec_support import D, limit, make_router, market
 from oem_exec import OrderState, OrderType, Side
 from oem_exec.venue_server.faults import FaultKind, FaultRule
@@ -120,7 +120,7 @@ async def test_restart_finds_orders_whose_answer_was_never_read(tmp_path: Path) 
             await router.submit(limit("a", "59000"))
         store.close()
         server.faults.__init__()  # type: ignore[misc]
-        again, store = make_router(tmp_path, [venue])
+        again, store = make_router(tmp_path, [venue_of(server.url)])
         report = await again.start()
         assert [o.state for o in report.resolved] == [OrderState.OPEN]
         await again.stop()

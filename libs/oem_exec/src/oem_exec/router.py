@@ -377,7 +377,8 @@ class LiveExecutionRouter:
                 reason, again = self._next_step(order)
                 if reason is None:
                     return order
-                if again and tries < self._settings.max_attempts:
+                last = position == len(names) - 1
+                if again and last and tries < self._settings.max_attempts:
                     await asyncio.sleep(self._settings.backoff.wait_s(tries - 1, self._rng))
                     self._check_switch(intent)
                     continue

@@ -147,6 +147,8 @@ class Capabilities:
         answers_with_fills: An accepted order's answer carries its fills.
         remembers: Orders outlive this process; a paper venue's do not.
         definite_errors: ccxt error classes that prove a refusal, by name.
+        definite_text: Pattern of texts that prove a refusal where ccxt knows only `ExchangeError`:
+            the venue's complete list of order errors, which a cut body cannot contain.
         order_types: Order types the venue takes.
         times_in_force: Times in force the venue takes.
         kinds: Instruments that are routed to it.
@@ -165,6 +167,7 @@ class Capabilities:
     answers_with_fills: bool = False
     remembers: bool = True
     definite_errors: frozenset[str] = frozenset()
+    definite_text: str = ""
     order_types: frozenset[OrderType] = frozenset(OrderType)
     times_in_force: frozenset[TimeInForce] = frozenset(TimeInForce)
     kinds: frozenset[InstrumentKind] = frozenset({InstrumentKind.SPOT})

@@ -40,7 +40,9 @@ _SERVER_SAID = re.compile(r"\s(5\d\d)\s")
 _RETRY_AFTER = re.compile(r"until (\d{13})")
 
 
-def judge_error(error: Exception, definite: frozenset[str], now_ms: int) -> Refused | Unknown:
+def judge_error(
+    error: Exception, definite: frozenset[str], now_ms: int, definite_text: str = ""
+) -> Refused | Unknown:
     """Return what an exception of a ccxt call proves.
 
     `ExchangeError` itself, `ExchangeNotAvailable` (any 4xx or 5xx without a code, a broken
@@ -51,6 +53,7 @@ def judge_error(error: Exception, definite: frozenset[str], now_ms: int) -> Refu
         error: What was raised.
         definite: Names of the classes that prove a refusal at this venue.
         now_ms: The time, to turn "banned until" into a wait.
+        definite_text: Pattern that makes a plain `ExchangeError` a refusal; empty for none.
     """
     name = type(error).__name__
     text = str(error)[:400]
@@ -62,6 +65,10 @@ def judge_error(error: Exception, definite: frozenset[str], now_ms: int) -> Refu
         if reason is RefusalReason.RATE_LIMITED and (found := _RETRY_AFTER.search(text)):
             retry = max(0.0, (int(found.group(1)) - now_ms) / 1000)
         return Refused(_sharper(reason, text), f"{name}: {text}", retry)
+    if name == "ExchangeError" and definite_text and re.search(definite_text, text):
+        if _DUPLICATE.search(text):
+            return Unknown(UnknownCause.DUPLICATE_ID, text)
+        return Refused(_sharper(RefusalReason.INVALID, text), f"{name}: {text}")
     return Unknown(_cause(name, text), f"{name}: {text}")
 
 

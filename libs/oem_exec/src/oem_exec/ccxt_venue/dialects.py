@@ -71,7 +71,8 @@ def _kraken_place(order: Order, deadline_s: float) -> Params:
     if deadline_s:
         # the matching engine refuses the order after this moment: no late acceptance
         moment = dt.datetime.fromtimestamp(deadline_s, dt.UTC)
-        params["deadline"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        text = moment.isoformat(timespec="milliseconds")
+        params["deadline"] = text.replace("+00:00", "Z")
     return params
 
 

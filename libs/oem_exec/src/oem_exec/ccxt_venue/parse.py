@@ -75,10 +75,20 @@ def order_of(raw: Mapping[str, Any], venue: str, client_order_id: str = "") -> V
         quantity=quantity or None,
         price=decimal_of(raw.get("price")) or None,
         fills=fills_of(
-            [t for t in raw.get("trades") or [] if t.get("price") is not None], venue, named
+            [_told(t, raw) for t in raw.get("trades") or [] if t.get("price") is not None],
+            venue,
+            named,
         ),
         time_ns=int(raw.get("lastTradeTimestamp") or raw.get("timestamp") or 0) * _MS,
     )
+
+
+def _told(trade: Mapping[str, Any], order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a trade inside an order's answer with what only the order says."""
+    missing = {
+        key: order.get(key) for key in ("symbol", "side", "timestamp") if trade.get(key) is None
+    }
+    return {**trade, **missing}
 
 
 def fills_of(

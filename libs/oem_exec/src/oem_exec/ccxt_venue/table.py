@@ -65,6 +65,7 @@ def capability_table() -> dict[str, Capabilities]:
             duplicate_ids=DuplicateIds.REFUSED_WHILE_OPEN,
             sequential=True,
             definite_errors=_DEFINITE,
+            definite_text=r'"error":\s*\["EOrder:[^"]+"\]',
             order_types=frozenset(OrderType),
             limits=(Limit("counter", 15, 45.0),),
             costs={

@@ -286,7 +286,9 @@ class CcxtVenue:
         if isinstance(error, Unusable):
             return Unknown(UnknownCause.BAD_BODY, str(error))
         now_ms = self._clock.now_ns() // 1_000_000
-        return judge_error(error, self._capabilities.definite_errors, now_ms)
+        return judge_error(
+            error, self._capabilities.definite_errors, now_ms, self._capabilities.definite_text
+        )
 
     def _unknown(self, error: Exception) -> Unknown:
         judged = self._judge(error)
