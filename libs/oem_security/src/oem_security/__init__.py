@@ -1,1 +1,160 @@
 """Offline licences, device fingerprints, signed logs, certificates and a vault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oem_security.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from oem_security.audit import AuditReport, Finding, audit_site
+    from oem_security.clock import Clock, SystemClock
+    from oem_security.envelope import open_envelope, open_payload, seal_payload
+    from oem_security.errors import (
+        Category,
+        CertificateError,
+        FingerprintError,
+        InputError,
+        JournalError,
+        JournalLockedError,
+        JournalStorageError,
+        KeyringError,
+        LicenseError,
+        MalformedError,
+        OemError,
+        OemSecurityError,
+        SealError,
+        StateError,
+        StorageError,
+        TokenError,
+    )
+    from oem_security.fingerprint import (
+        Fingerprint,
+        FingerprintVerdict,
+        Match,
+        compare,
+        load_fingerprint,
+        probe_device,
+        save_fingerprint,
+    )
+    from oem_security.journal.reader import JournalReport, read_journal, verify_journal
+    from oem_security.journal.record import Record
+    from oem_security.journal.writer import Journal, Receipt
+    from oem_security.keyring import Keyring, KeyringKind
+    from oem_security.keys import Purpose
+    from oem_security.license import (
+        CapabilityGuard,
+        License,
+        LicenseTerms,
+        create_request,
+        install_license,
+        issue_license,
+        verify_license,
+    )
+    from oem_security.mtls import (
+        CertificateAuthority,
+        PeerCheck,
+        PeerIdentity,
+        client_context,
+        grpc_server_credentials,
+        require_tls13_for_grpc,
+        server_context,
+    )
+    from oem_security.policy import PayloadType
+    from oem_security.seal import SealedFile, seal_file, seal_path, verify_file
+    from oem_security.tokens import Principal, TokenVerifier, inspect_token, issue_token
+
+_EXPORTS = {
+    name: module
+    for module, names in {
+        ".audit": "AuditReport Finding audit_site",
+        ".clock": "Clock SystemClock",
+        ".envelope": "open_envelope open_payload seal_payload",
+        ".errors": "Category CertificateError FingerprintError InputError JournalError "
+        "JournalLockedError JournalStorageError KeyringError LicenseError MalformedError OemError "
+        "OemSecurityError SealError StateError StorageError TokenError",
+        ".fingerprint": "Fingerprint FingerprintVerdict Match compare load_fingerprint "
+        "probe_device save_fingerprint",
+        ".journal.reader": "JournalReport read_journal verify_journal",
+        ".journal.record": "Record",
+        ".journal.writer": "Journal Receipt",
+        ".keyring": "Keyring KeyringKind",
+        ".keys": "Purpose",
+        ".license": "CapabilityGuard License LicenseTerms create_request install_license "
+        "issue_license verify_license",
+        ".mtls": "CertificateAuthority PeerCheck PeerIdentity client_context "
+        "grpc_server_credentials require_tls13_for_grpc server_context",
+        ".policy": "PayloadType",
+        ".seal": "SealedFile seal_file seal_path verify_file",
+        ".tokens": "Principal TokenVerifier inspect_token issue_token",
+    }.items()
+    for name in names.split()
+}
+
+__all__ = [
+    "AuditReport",
+    "CapabilityGuard",
+    "Category",
+    "CertificateAuthority",
+    "CertificateError",
+    "Clock",
+    "Finding",
+    "Fingerprint",
+    "FingerprintError",
+    "FingerprintVerdict",
+    "InputError",
+    "Journal",
+    "JournalError",
+    "JournalLockedError",
+    "JournalReport",
+    "JournalStorageError",
+    "Keyring",
+    "KeyringError",
+    "KeyringKind",
+    "License",
+    "LicenseError",
+    "LicenseTerms",
+    "MalformedError",
+    "Match",
+    "OemError",
+    "OemSecurityError",
+    "PayloadType",
+    "PeerCheck",
+    "PeerIdentity",
+    "Principal",
+    "Purpose",
+    "Receipt",
+    "Record",
+    "SealError",
+    "SealedFile",
+    "StateError",
+    "StorageError",
+    "SystemClock",
+    "TokenError",
+    "TokenVerifier",
+    "audit_site",
+    "client_context",
+    "compare",
+    "create_request",
+    "grpc_server_credentials",
+    "inspect_token",
+    "install_license",
+    "issue_license",
+    "issue_token",
+    "load_fingerprint",
+    "open_envelope",
+    "open_payload",
+    "probe_device",
+    "read_journal",
+    "require_tls13_for_grpc",
+    "save_fingerprint",
+    "seal_file",
+    "seal_path",
+    "seal_payload",
+    "server_context",
+    "verify_file",
+    "verify_journal",
+    "verify_license",
+]
+
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

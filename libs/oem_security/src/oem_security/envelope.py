@@ -146,7 +146,9 @@ def peek_payload(data: bytes, payload_type: PayloadType) -> dict[str, Json]:
     )
 
 
-def seal_payload(payload: Mapping[str, object], payload_type: PayloadType, keyring: Keyring) -> bytes:
+def seal_payload(
+    payload: Mapping[str, object], payload_type: PayloadType, keyring: Keyring
+) -> bytes:
     """Seal a JSON payload with a keyring's own document keys and return the envelope."""
     return seal_bytes(canonical(dict(payload)), payload_type, site_signers(keyring))
 

@@ -17,7 +17,6 @@ from oem_security.errors import MalformedError
 from oem_security.strict_json import Json
 
 T = TypeVar("T")
-_ABSENT = object()
 
 
 class Fields:
@@ -52,12 +51,11 @@ class Fields:
             remedy="fetch an intact copy of the document, or issue it anew",
         )
 
-    def take(self, name: str, default: object = _ABSENT) -> Json:
-        """Return a field of any type; without a default it must be there."""
-        value = self._left.pop(name, default)  # type: ignore[arg-type]
-        if value is _ABSENT:
+    def take(self, name: str) -> Json:
+        """Return a field of any type; it must be there."""
+        if name not in self._left:
             self.fail(name, "is missing")
-        return value
+        return self._left.pop(name)
 
     def text(self, name: str, *, max_length: int = 1024, pattern: str = "") -> str:
         """Return a text field, bounded, and matching `pattern` as a whole if given."""
@@ -98,7 +96,9 @@ class Fields:
         except (ValueError, OverflowError):
             self.fail(name, "is not a time such as 2026-01-02T03:04:05Z")
 
-    def bytes_b64(self, name: str, *, length: int | None = None, max_length: int = 1 << 20) -> bytes:
+    def bytes_b64(
+        self, name: str, *, length: int | None = None, max_length: int = 1 << 20
+    ) -> bytes:
         """Return the bytes of a base64 field (standard alphabet, padded)."""
         text = self.text(name, max_length=max_length * 4 // 3 + 4)
         try:
@@ -168,5 +168,3 @@ class Fields:
 def b64(raw: bytes) -> str:
     """Return canonical base64 text of bytes."""
     return base64.b64encode(raw).decode()
-
-

@@ -36,12 +36,12 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
         sync_dir(path.parent)
     except OSError as error:
         if temporary:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                Path(temporary).unlink()
         raise StorageError(
             f"cannot write: {error.strerror or error}",
             where=str(path),
@@ -61,7 +61,9 @@ def sync_dir(directory: Path) -> None:
 def read_bounded(path: Path, max_bytes: int, *, what: str, remedy: str = "") -> bytes:
     """Read a regular file of at most `max_bytes`; devices, pipes and endless files are refused."""
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        handle = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+        )
     except FileNotFoundError:
         raise InputError(
             f"there is no {what}", where=str(path), remedy=remedy or "check the path"

@@ -194,7 +194,9 @@ class Keyring:
         with exclusive(self.directory / "keyring.lock", what="keyring"):
             current = Keyring.open(self.directory)
             last = current.active(purpose)
-            fresh = _new_epoch(purpose, last.epoch + 1, clock.now_ns(), {purpose: rule or last.rule})
+            fresh = _new_epoch(
+                purpose, last.epoch + 1, clock.now_ns(), {purpose: rule or last.rule}
+            )
             epochs = tuple(e.superseded() if e is last else e for e in current.epochs)
             after = replace(current, epochs=(*epochs, fresh))
             after._save()

@@ -1,4 +1,4 @@
-"""Keys as values: what a key is for, which epoch it belongs to, and what may still be done with it."""
+"""Keys as values: what a key is for, its epoch, and what may still be done with it."""
 
 from __future__ import annotations
 

@@ -127,9 +127,7 @@ def site_signers(keyring: Keyring) -> Signers:
 def vendor_signers(keyring: Keyring, *, post_quantum: bool = False) -> Signers:
     """Return the active keys a vendor signs with, optionally with ML-DSA-65 as a third one."""
     vendor = keyring.active(Purpose.VENDOR)
-    signers: dict[Role, Signer] = {
-        Role.VENDOR_SIGN: PrivateSigner.of(vendor, Algorithm.ED25519)
-    }
+    signers: dict[Role, Signer] = {Role.VENDOR_SIGN: PrivateSigner.of(vendor, Algorithm.ED25519)}
     if post_quantum:
         signers[Role.VENDOR_PQ] = PrivateSigner.of(vendor, Algorithm.ML_DSA_65)
     return signers

@@ -129,9 +129,7 @@ def verify_file(path: Path, keyring: Keyring) -> SealedFile:
 def read_seal(sidecar: Path, keyring: Keyring) -> SealedFile:
     """Verify a sidecar envelope alone, without its file."""
     limit = POLICIES[PayloadType.SEAL].max_bytes * 2
-    data = read_bounded(
-        sidecar, limit, what="seal", remedy="seal the file, or restore its sidecar"
-    )
+    data = read_bounded(sidecar, limit, what="seal", remedy="seal the file, or restore its sidecar")
     verified = open_envelope(data, PayloadType.SEAL, site_pins(keyring))
     fields = Fields(verified.value, str(sidecar))
     sealed = SealedFile(

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeAlias
 
 from oem_security.errors import InputError, MalformedError
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """Whatever JSON can hold."""
 
 MAX_DEPTH = 64
@@ -72,7 +72,7 @@ def canonical(value: object) -> bytes:
     import rfc8785
 
     try:
-        return rfc8785.dumps(value)  # type: ignore[no-any-return, unused-ignore]
+        return rfc8785.dumps(value)  # type: ignore[arg-type]
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
         raise InputError(
             f"the value has no canonical JSON form: {error}",

@@ -1,0 +1,166 @@
+"""Verify every signed thing under a directory, and say what is wrong with whatever is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from oem_security.envelope import open_envelope, payload_type_of
+from oem_security.errors import OemSecurityError
+from oem_security.files import lock
+from oem_security.journal.reader import verify_journal
+from oem_security.keyring import Keyring
+from oem_security.keys import Purpose
+from oem_security.license import LicensePaths, load_anchors
+from oem_security.policy import PayloadType, Pins, Role, envelope_mac, site_pins
+from oem_security.seal import SEAL_SUFFIX, verify_file
+
+_SKIPPED = {"secrets"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One signed thing and what was found.
+
+    Attributes:
+        path: The file, relative to the directory that was verified.
+        kind: `journal`, `seal` or `envelope`.
+        detail: What holds, in words, or what is wrong.
+        where: File, line or field that does not hold; empty when all does.
+        remedy: What to do; empty when all holds.
+    """
+
+    path: str
+    kind: str
+    detail: str
+    where: str = ""
+    remedy: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.where
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """Everything that was verified."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(finding.ok for finding in self.findings)
+
+
+def audit_site(root: Path, keyring: Keyring, paths: Iterable[Path] = ()) -> AuditReport:
+    """Verify journals, sealed files and envelopes of a site.
+
+    A journal that no process is writing must be complete: its last line finished and covered by a
+    signed checkpoint.
+
+    Args:
+        root: The site.
+        keyring: The site's keyring.
+        paths: Files or folders to verify; empty verifies the whole site but its secrets.
+    """
+    findings = []
+    for path in _files(root, tuple(paths)):
+        kind = _kind(path)
+        if kind is not None:
+            findings.append(_verify(path, kind, root, keyring))
+    return AuditReport(tuple(findings))
+
+
+def _files(root: Path, paths: tuple[Path, ...]) -> list[Path]:
+    found: set[Path] = set()
+    for path in paths or (root,):
+        if path.is_dir():
+            found.update(p for p in path.rglob("*") if p.is_file())
+        else:
+            found.add(path)
+            sidecar = path.with_name(path.name + SEAL_SUFFIX)
+            if sidecar.is_file():
+                found.add(sidecar)
+    kept = [p for p in found if not (set(_relative(p, root).parts[:1]) & _SKIPPED)]
+    return sorted(kept)
+
+
+def _kind(path: Path) -> str | None:
+    if path.name.endswith(SEAL_SUFFIX):
+        return "seal" if _is_seal(path) else "envelope"
+    if path.suffix == ".jsonl" and path.with_name(path.name + ".lock").exists():
+        return "journal"
+    # either word alone will do, so that a changed byte does not hide an envelope
+    if path.suffix == ".json" and any(w in _head(path) for w in (b'"payloadType"', b'"signatures"')):
+        return "envelope"
+    return None
+
+
+def _is_seal(sidecar: Path) -> bool:
+    """A sidecar belongs to a file beside it; a damaged one is judged by that file's presence."""
+    kind = payload_type_of(_head(sidecar))
+    return kind is PayloadType.SEAL or (kind is None and _sealed(sidecar).exists())
+
+
+def _sealed(sidecar: Path) -> Path:
+    return sidecar.with_name(sidecar.name.removesuffix(SEAL_SUFFIX))
+
+
+def _head(path: Path) -> bytes:
+    return path.read_bytes() if path.stat().st_size <= 64 << 20 else b""
+
+
+def _verify(path: Path, kind: str, root: Path, keyring: Keyring) -> Finding:
+    name = str(_relative(path, root))
+    try:
+        if kind == "journal":
+            report = verify_journal(path, keyring, strict=not _being_written(path))
+            return Finding(
+                name, kind, f"{report.records} records, {report.checkpointed} under a checkpoint"
+            )
+        if kind == "seal":
+            sealed = verify_file(_sealed(path), keyring)
+            return Finding(name, kind, f"{sealed.name}, {sealed.size} bytes")
+        return Finding(name, kind, _open(path, root, keyring))
+    except OemSecurityError as error:
+        return Finding(name, kind, error.what, error.where or name, error.remedy)
+
+
+def _open(path: Path, root: Path, keyring: Keyring) -> str:
+    data = path.read_bytes()
+    payload_type = payload_type_of(data)
+    if payload_type is None:
+        raise OemSecurityError(
+            "not an envelope any more",
+            where=str(path),
+            remedy="restore the file from a backup",
+        )
+    verified = open_envelope(data, payload_type, _pins(payload_type, root, keyring))
+    return f"{payload_type.name.lower()}, signed by {', '.join(r.value for r in verified.key_ids)}"
+
+
+def _pins(payload_type: PayloadType, root: Path, keyring: Keyring) -> Pins:
+    if payload_type is not PayloadType.LICENSE:
+        return site_pins(keyring)
+    anchors = load_anchors(LicensePaths(root / "var" / "licenses"), keyring)
+    return {
+        Role.VENDOR_SIGN: (anchors.vendor,),
+        Role.DEVICE_MAC: tuple(envelope_mac(e) for e in keyring.usable(Purpose.DEVICE)),
+    }
+
+
+def _being_written(path: Path) -> bool:
+    handle = lock(path.with_name(path.name + ".lock"))
+    if handle is None:
+        return True
+    os.close(handle)
+    return False
+
+
+def _relative(path: Path, root: Path) -> Path:
+    try:
+        return path.resolve().relative_to(root.resolve())
+    except ValueError:
+        return path
