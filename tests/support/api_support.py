@@ -11,6 +11,10 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# isort: off
+from oem_api import TlsMaterial, pb  # before grpc: its import leaves TLS 1.3 alone
+
+# isort: on
 import grpc
 import grpc.aio
 from cryptography import x509
@@ -18,7 +22,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from oem_api import TlsMaterial, pb
 from oem_api.server import (
     TradingServiceServicer,
     add_TradingServiceServicer_to_server,
