@@ -1,0 +1,104 @@
+"""Ready-made sandboxes: the venue server from plain values, and venues certified against it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from oem_exec.ccxt_venue.table import capabilities_of
+from oem_exec.ccxt_venue.venue import CcxtSettings, CcxtVenue
+from oem_exec.certify import CertificationReport, certify
+from oem_exec.errors import BadSettings
+from oem_exec.venue_server.faults import FaultRule
+from oem_exec.venue_server.server import ServerSettings, VenueServer, instruments_of
+
+
+def server_settings(
+    *,
+    dialect: str,
+    symbol: str = "BTC/USDT",
+    price: str = "60000",
+    tick: str = "0.01",
+    lot: str = "0.00001",
+    key: str = "sandbox",
+    secret: str = "c2FuZGJveA==",  # noqa: S107 - the imitation's own default account
+    port: int = 0,
+    faults: Path | None = None,
+    seed: int = 0,
+) -> ServerSettings:
+    """Return settings of a venue server; raises `BadSettings` for values that make no sense."""
+    try:
+        row = {"symbol": symbol, "tick": tick, "lot": lot, "min_notional": "5"}
+        instruments = instruments_of([row])
+        prices = {symbol: Decimal(price)}
+    except InvalidOperation as error:
+        raise BadSettings(
+            "a price or step is not a number", where=symbol, remedy="give decimal numbers"
+        ) from error
+    rules: tuple[FaultRule, ...] = ()
+    if faults is not None:
+        try:
+            rules = tuple(TypeAdapter(list[FaultRule]).validate_json(faults.read_bytes()))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise BadSettings(
+                f"fault rule {'.'.join(map(str, first['loc']))}: {first['msg']}",
+                where=str(faults),
+                remedy="see docs/reference/exec-venue-server.md",
+            ) from error
+    return ServerSettings(
+        dialect=dialect,
+        instruments=instruments,
+        prices=prices,
+        keys={key: secret},
+        port=port,
+        rules=rules,
+        seed=seed,
+    )
+
+
+async def serve_for_ever(settings: ServerSettings, ready: Callable[[str], None]) -> None:
+    """Serve until cancelled; `ready` gets the base URL once the port listens."""
+    async with VenueServer(settings) as server:
+        ready(server.url)
+        await asyncio.Event().wait()
+
+
+async def certify_venue(
+    exchange: str, symbol: str, base_url: str = "", key: str = "", secret: str = ""
+) -> CertificationReport:
+    """Certify a ccxt venue against a sandbox address, or against a venue server of its dialect.
+
+    Raises:
+        BadSettings: No address is given and there is no dialect of this venue.
+    """
+    with tempfile.TemporaryDirectory(prefix="oem-certify-") as folder:
+        if base_url:
+            venue = CcxtVenue(CcxtSettings(exchange, key, secret, base_url=base_url))
+            return await certify(venue, symbol, Path(folder))
+        if exchange not in {"binance", "kraken"}:
+            raise BadSettings(
+                f"there is no imitation of {exchange}",
+                where=exchange,
+                remedy="name its sandbox with --base-url",
+            )
+        settings = server_settings(dialect=exchange, symbol=symbol)
+        settings = replace(
+            settings, limits={"counter_limit": 10_000} if exchange == "kraken" else {}
+        )
+        async with VenueServer(settings) as server:
+            # a local sandbox shows orders at once, so the waits need not be those of the internet
+            quick = replace(
+                capabilities_of(exchange), visibility_delay_s=0.05, receive_window_s=1.0
+            )
+            ((account, its_secret),) = settings.keys.items()
+            venue = CcxtVenue(
+                CcxtSettings(exchange, account, its_secret, base_url=server.url, capabilities=quick)
+            )
+            return await certify(venue, symbol, Path(folder))
