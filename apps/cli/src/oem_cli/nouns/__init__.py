@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-NOUNS: dict[str, str] = {
+from importlib.util import find_spec
+
+_HELP = {
     "init": "make a site directory",
     "demo": "run the whole product once, from market data to verified reports",
     "verify": "check every signed thing of a site",
@@ -24,4 +26,7 @@ NOUNS: dict[str, str] = {
     "report": "validate sealed reports",
     "daemon": "run the trading daemon, or ask a running one",
 }
-"""Noun to its one-line help; the module of noun `x` is `oem_cli.nouns.x`."""
+NOUNS: dict[str, str] = {
+    noun: line for noun, line in _HELP.items() if find_spec(f"oem_cli.nouns.{noun}") is not None
+}
+"""Noun to its one-line help, for the nouns this installation has; noun `x` is `oem_cli.nouns.x`."""
