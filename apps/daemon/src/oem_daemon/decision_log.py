@@ -17,9 +17,7 @@ class DecisionLog:
         on_failure: Called once, with the error, when the journal can no longer be written.
     """
 
-    def __init__(
-        self, journal: Journal, on_failure: Callable[[DecisionLogFailed], None]
-    ) -> None:
+    def __init__(self, journal: Journal, on_failure: Callable[[DecisionLogFailed], None]) -> None:
         self._journal = journal
         self._on_failure = on_failure
         self._failure: DecisionLogFailed | None = None

@@ -1,13 +1,13 @@
 """The error tree of the daemon.
 
-    OemError
-    └── OemDaemonError
-        ├── ConfigError           a file or field of the configuration is wrong        (input)
-        ├── DataError             market data cannot be traded on                      (input)
-        ├── NotReady              a precondition of the start is not met               (state)
-        ├── PortTaken             a listening address is in use                        (unavailable)
-        ├── OrderRefused          the risk engine refuses an operator's order         (state)
-        └── DecisionLogFailed     the decision log cannot be written; trading stopped  (storage)
+OemError
+└── OemDaemonError
+    ├── ConfigError           a file or field of the configuration is wrong        (input)
+    ├── DataError             market data cannot be traded on                      (input)
+    ├── NotReady              a precondition of the start is not met               (state)
+    ├── PortTaken             a listening address is in use                        (unavailable)
+    ├── OrderRefused          the risk engine refuses an operator's order         (state)
+    └── DecisionLogFailed     the decision log cannot be written; trading stopped  (storage)
 """
 
 from __future__ import annotations

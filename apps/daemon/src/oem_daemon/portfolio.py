@@ -114,7 +114,9 @@ class Portfolio:
     @property
     def drawdown(self) -> Decimal:
         """Loss from the peak as a fraction of the peak, in [0, 1] while equity is positive."""
-        return (self.peak_equity - self.equity) / self.peak_equity if self.peak_equity else Decimal(0)
+        return (
+            (self.peak_equity - self.equity) / self.peak_equity if self.peak_equity else Decimal(0)
+        )
 
     @property
     def leverage(self) -> Decimal:

@@ -117,9 +117,7 @@ def order_row(
         market="spot",
         symbol=order.intent.symbol,
         side=oem_tco.Side(order.intent.side.value),
-        order_type=oem_tco.OrderType(
-            "limit" if order.intent.price is not None else "market"
-        ),
+        order_type=oem_tco.OrderType("limit" if order.intent.price is not None else "market"),
         quantity=order.intent.quantity,
         currency=quote,
         decision_time_ns=decision_time_ns,

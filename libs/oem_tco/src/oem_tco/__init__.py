@@ -1,1 +1,116 @@
 """What trading cost, to the last basis point, and decisions that take it into account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oem_security.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from oem_tco.decision.facts import (
+        Candidate,
+        CandidateKind,
+        ComplianceFacts,
+        DecisionInputs,
+        RiskFacts,
+        StressFacts,
+    )
+    from oem_tco.decision.orchestrator import Decision, DecisionOrchestrator, Reason, Verdict
+    from oem_tco.decision.policy import DecisionPolicy, Thresholds
+    from oem_tco.decision.record import ReplayResult, decision_records, replay
+    from oem_tco.errors import InputError, LedgerError, OemTcoError, ReplayError, ReportError
+    from oem_tco.fees.book import Commission, FeeAccount, FeeBook
+    from oem_tco.ledger.analysis import CostTotal, TcoResult, analyze
+    from oem_tco.ledger.rows import FillRow, OrderRow
+    from oem_tco.ledger.shortfall import Shortfall, shortfall
+    from oem_tco.ledger.store import CostLedger, LedgerRows, read_ledger
+    from oem_tco.pretrade.coverage import CoverageTracker
+    from oem_tco.pretrade.estimate import CostEstimate, CostPart, EstimateModel, estimate
+    from oem_tco.pretrade.market import MarketView, OrderQuery
+    from oem_tco.report.files import ReportCheck, ReportPaths, validate_report, write_report
+    from oem_tco.terms import (
+        Component,
+        DelayConvention,
+        Liquidity,
+        OrderType,
+        Provenance,
+        Side,
+    )
+
+_EXPORTS = {
+    name: module
+    for module, names in {
+        ".decision.facts": "Candidate CandidateKind ComplianceFacts DecisionInputs RiskFacts "
+        "StressFacts",
+        ".decision.orchestrator": "Decision DecisionOrchestrator Reason Verdict",
+        ".decision.policy": "DecisionPolicy Thresholds",
+        ".decision.record": "ReplayResult decision_records replay",
+        ".errors": "InputError LedgerError OemTcoError ReplayError ReportError",
+        ".fees.book": "Commission FeeAccount FeeBook",
+        ".ledger.analysis": "CostTotal TcoResult analyze",
+        ".ledger.rows": "FillRow OrderRow",
+        ".ledger.shortfall": "Shortfall shortfall",
+        ".ledger.store": "CostLedger LedgerRows read_ledger",
+        ".pretrade.coverage": "CoverageTracker",
+        ".pretrade.estimate": "CostEstimate CostPart EstimateModel estimate",
+        ".pretrade.market": "MarketView OrderQuery",
+        ".report.files": "ReportCheck ReportPaths validate_report write_report",
+        ".terms": "Component DelayConvention Liquidity OrderType Provenance Side",
+    }.items()
+    for name in names.split()
+}
+
+__all__ = [
+    "Candidate",
+    "CandidateKind",
+    "Commission",
+    "ComplianceFacts",
+    "Component",
+    "CostEstimate",
+    "CostLedger",
+    "CostPart",
+    "CostTotal",
+    "CoverageTracker",
+    "Decision",
+    "DecisionInputs",
+    "DecisionOrchestrator",
+    "DecisionPolicy",
+    "DelayConvention",
+    "EstimateModel",
+    "FeeAccount",
+    "FeeBook",
+    "FillRow",
+    "InputError",
+    "LedgerError",
+    "LedgerRows",
+    "Liquidity",
+    "MarketView",
+    "OemTcoError",
+    "OrderQuery",
+    "OrderRow",
+    "OrderType",
+    "Provenance",
+    "Reason",
+    "ReplayError",
+    "ReplayResult",
+    "ReportCheck",
+    "ReportError",
+    "ReportPaths",
+    "RiskFacts",
+    "Shortfall",
+    "Side",
+    "StressFacts",
+    "TcoResult",
+    "Thresholds",
+    "Verdict",
+    "analyze",
+    "decision_records",
+    "estimate",
+    "read_ledger",
+    "replay",
+    "shortfall",
+    "validate_report",
+    "write_report",
+]
+
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

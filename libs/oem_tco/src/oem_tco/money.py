@@ -28,7 +28,7 @@ def to_minor(amount: Decimal | Fraction | int) -> int:
         >>> to_minor(Decimal("0.000000005")), to_minor(Decimal("0.000000015"))
         (0, 2)
     """
-    return round(Fraction(amount) * MINOR_PER_UNIT)
+    return int(round(Fraction(amount) * MINOR_PER_UNIT))
 
 
 def minor_text(amount_minor: int) -> str:
@@ -50,7 +50,7 @@ def from_minor_text(text: str) -> int:
         >>> from_minor_text("-26.37252750")
         -2637252750
     """
-    body = text[1:] if text.startswith("-") else text
+    body = text.removeprefix("-")
     whole, point, fraction = body.partition(".")
     if not (point and whole.isdecimal() and fraction.isdecimal() and len(fraction) == MINOR_DIGITS):
         raise ValueError(f"not an amount with {MINOR_DIGITS} decimals: {text!r}")

@@ -130,9 +130,7 @@ class FeeBook:
 
     def versions(self) -> tuple[str, ...]:
         """Return the names of every version, as a report's sidecar lists them."""
-        return tuple(
-            f"{s.venue}/{s.market}/{v.version}" for s in self.schedules for v in s.version
-        )
+        return tuple(f"{s.venue}/{s.market}/{v.version}" for s in self.schedules for v in s.version)
 
     def commission(
         self,
@@ -164,9 +162,7 @@ class FeeBook:
         at_ns = at if isinstance(at, int) else _end_of_day_ns(at)
         version = _in_effect(schedule, at_ns, symbol)
         if version is None:
-            return self._estimate(
-                liquidity, f"no {venue}/{market} schedule at that time", schedule
-            )
+            return self._estimate(liquidity, f"no {venue}/{market} schedule at that time", schedule)
         if account.tier:
             tier = version.tier_named(account.tier)
             if tier is None:

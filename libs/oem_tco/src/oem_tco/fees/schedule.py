@@ -26,7 +26,7 @@ class SignConvention(enum.StrEnum):
 def _exact(value: object) -> object:
     # a TOML float has lost its digits already: 0.1 % must be written as "0.001"
     if isinstance(value, float):
-        raise ValueError('write the number as text, such as "0.001", so that it stays exact')  # noqa: TRY004
+        raise ValueError('write the number as text, such as "0.001", so that it stays exact')
     return value
 
 

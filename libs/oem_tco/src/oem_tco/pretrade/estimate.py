@@ -134,7 +134,7 @@ class CostEstimate:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> CostEstimate:
-        """Return the estimate of `to_record`; KeyError, TypeError or ValueError if it is not one."""
+        """Return the estimate of `to_record`; KeyError, TypeError or ValueError otherwise."""
         parts = tuple(
             CostPart(
                 Component(part["component"]),
@@ -225,9 +225,7 @@ def estimate(
         notes.append(f"fees estimated: {commission.note}")
     width = float(commission.high_rate - commission.low_rate) * _BPS
     parts.append(
-        CostPart(
-            Component.FEES, float(commission.rate) * _BPS, width / 4.0, commission.provenance
-        )
+        CostPart(Component.FEES, float(commission.rate) * _BPS, width / 4.0, commission.provenance)
     )
     if query.market != "spot":
         parts.append(_funding(query, view, notes))

@@ -50,9 +50,7 @@ class OrderQuery:
                 remedy="ask for a positive quantity",
             )
         if self.horizon_s < 0 or self.latency_ms < 0 or self.hold_s < 0:
-            raise InputError(
-                "a negative time", where=self.symbol, remedy="give times of 0 or more"
-            )
+            raise InputError("a negative time", where=self.symbol, remedy="give times of 0 or more")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What orders cost: rows, the exact split, and the files they are kept in."""

@@ -1,0 +1,1 @@
+"""The cost report: CSV, PDF, and the seals that bind them."""
