@@ -65,7 +65,9 @@ class Console(QObject):
         self._connection = "Not connected"
         place = f" ({error.where})" if error.where else ""
         self._error = error.what[:1].upper() + error.what[1:] + place
-        self._remedy = f"{error.remedy[:1].upper()}{error.remedy[1:]}. Next try in {wait_s:.0f} s."
+        self._remedy = (
+            f"{error.remedy[:1].upper()}{error.remedy[1:]}. Next try in {max(wait_s, 1):.0f} s."
+        )
         self.changed.emit()
 
     def _take_status(self, status: pb.Status) -> None:

@@ -5,6 +5,7 @@ import QtQuick.Layouts
 ApplicationWindow {
     id: window
     required property var daemon
+    readonly property bool connected: daemon !== null && daemon.connection === "Connected"
     width: 1280
     height: 800
     minimumWidth: 960
@@ -136,11 +137,11 @@ ApplicationWindow {
             StackLayout {
                 anchors { fill: parent; margins: 1 }
                 currentIndex: tabs.currentIndex
-                DataTable { objectName: "orders"; rows: window.daemon.orders; theme: palette_; emptyText: "No orders yet." }
-                DataTable { objectName: "fills"; rows: window.daemon.fills; theme: palette_; emptyText: "No fills yet." }
-                DataTable { objectName: "decisions"; rows: window.daemon.decisions; theme: palette_; emptyText: "No decisions yet." }
-                DataTable { objectName: "limits"; rows: window.daemon.limits; theme: palette_; emptyText: "The daemon has not reported limits yet." }
-                DataTable { objectName: "alerts"; rows: window.daemon.alerts; theme: palette_; emptyText: "No alerts." }
+                DataTable { objectName: "orders"; rows: window.daemon.orders; theme: palette_; emptyText: window.connected ? "No orders yet." : "Nothing to show until the daemon answers." }
+                DataTable { objectName: "fills"; rows: window.daemon.fills; theme: palette_; emptyText: window.connected ? "No fills yet." : "Nothing to show until the daemon answers." }
+                DataTable { objectName: "decisions"; rows: window.daemon.decisions; theme: palette_; emptyText: window.connected ? "No decisions yet." : "Nothing to show until the daemon answers." }
+                DataTable { objectName: "limits"; rows: window.daemon.limits; theme: palette_; emptyText: window.connected ? "The daemon has not reported limits yet." : "Nothing to show until the daemon answers." }
+                DataTable { objectName: "alerts"; rows: window.daemon.alerts; theme: palette_; emptyText: window.connected ? "No alerts." : "Nothing to show until the daemon answers." }
             }
         }
     }
