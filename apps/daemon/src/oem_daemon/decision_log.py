@@ -27,6 +27,11 @@ class DecisionLog:
         """The error that stopped the log, or None while it works."""
         return self._failure
 
+    @property
+    def records(self) -> int:
+        """Number of records on disk."""
+        return self._journal.records
+
     async def append(self, kind: str, body: Mapping[str, object]) -> object:
         """Write one record and return its receipt once it is durable.
 

@@ -24,8 +24,10 @@ from oem_exec import (
     KillSwitchEngaged,
     LiveExecutionRouter,
     Order,
+    OrderEvent,
     OrderIntent,
     PaperVenue,
+    UnknownOrder,
 )
 
 KEPT_DECISIONS = 10_000
@@ -118,6 +120,17 @@ class TradePipeline:
         self._events = events
         self._numbers = count(1)
         self._run = f"{clock.now_ns():x}"
+        self._touch: dict[str, BookSnapshot] = {}
+        router.listeners.append(self._on_order_event)
+
+    def restore(self) -> None:
+        """Rebuild positions from the orders of the store, as a restarted daemon must."""
+        known = [(fill, order) for order in self.router.orders() for fill in order.fills]
+        for fill, order in sorted(known, key=lambda pair: pair[0].time_ns):
+            sign = 1 if fill.side.value == "buy" else -1
+            fee = self._fee_in_quote(fill)
+            self.portfolio.apply_fill(fill.symbol, sign * fill.quantity, fill.price, fee)
+            self._scheduler.book_fill(order.intent.strategy, fill.symbol, sign * fill.quantity)
 
     async def run_cycle(self) -> None:
         """Take the next bar, mark the book, and carry every proposal through.
@@ -131,6 +144,7 @@ class TradePipeline:
             self._venue.feed_bar(
                 symbol, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.close_ns
             )
+            self._touch[symbol] = await self._book(symbol)
         await self.router.poll()
         now = self._clock.now_ns()
         self.portfolio.mark({symbol: bar.close for symbol, bar in bars.items()}, now)
@@ -148,8 +162,7 @@ class TradePipeline:
             ExecError: The order is invalid or trading is halted.
             DecisionLogFailed: The decision log cannot be written.
         """
-        known = self.router.order(intent.intent_id)
-        if known is None:
+        if self._known(intent.intent_id) is None:
             book = await self._book(intent.symbol)
             verdict = self.gate.check_intent(self.portfolio, intent, _mid(book))
             await self._log.append(
@@ -239,8 +252,8 @@ class TradePipeline:
         made: oem_tco.Candidate | None,
         estimate: oem_tco.CostEstimate | None,
     ) -> Order:
-        replayed = self.router.order(intent.intent_id) is not None
-        arrival = await self._book(intent.symbol)
+        replayed = self._known(intent.intent_id) is not None
+        arrival = self._touch[intent.symbol] = await self._book(intent.symbol)
         arrival_ns = self._clock.now_ns()
         order = await self.router.submit(intent)
         if replayed:
@@ -260,13 +273,22 @@ class TradePipeline:
                 estimate=estimate,
             )
         )
-        for fill in order.fills:
-            self._book_fill(fill, order, arrival)
         return order
+
+    def _known(self, intent_id: str) -> Order | None:
+        try:
+            return self.router.order(intent_id)
+        except UnknownOrder:
+            return None
+
+    def _on_order_event(self, event: OrderEvent) -> None:
+        if event.fill is not None:
+            self._book_fill(event.fill, event.order, self._touch[event.fill.symbol])
+        self._events.publish(Event("order", event.order, self._clock.now_ns()))
 
     def _book_fill(self, fill: Fill, order: Order, touch: BookSnapshot) -> None:
         sign = 1 if fill.side.value == "buy" else -1
-        fee = fill.fee if fill.fee_asset == self.terms.quote else fill.fee * fill.price
+        fee = self._fee_in_quote(fill)
         self.portfolio.apply_fill(fill.symbol, sign * fill.quantity, fill.price, fee)
         self._scheduler.book_fill(order.intent.strategy, fill.symbol, sign * fill.quantity)
         self._ledger.record_fill(translate.fill_row(fill, order, touch))
@@ -274,6 +296,9 @@ class TradePipeline:
         self.fills.append(costed)
         self._metrics.trade_cost.labels(fill.symbol).observe(sum(bps for _, bps in costed.costs))
         self._events.publish(Event("fill", costed, fill.time_ns))
+
+    def _fee_in_quote(self, fill: Fill) -> Decimal:
+        return fill.fee if fill.fee_asset == self.terms.quote else fill.fee * fill.price
 
     async def _book(self, symbol: str) -> BookSnapshot:
         book = await self._venue.book(symbol)

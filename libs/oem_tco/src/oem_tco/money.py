@@ -13,7 +13,7 @@ from fractions import Fraction
 
 MINOR_DIGITS = 8
 """Decimal digits of the quote currency that one minor unit stands for."""
-MINOR_PER_UNIT = 10**MINOR_DIGITS
+MINOR_PER_UNIT: int = 10**MINOR_DIGITS
 
 # wide enough that no product of two 38-digit decimals is rounded before we round it on purpose
 _CONTEXT = Context(prec=80, rounding=ROUND_HALF_EVEN)
@@ -28,7 +28,7 @@ def to_minor(amount: Decimal | Fraction | int) -> int:
         >>> to_minor(Decimal("0.000000005")), to_minor(Decimal("0.000000015"))
         (0, 2)
     """
-    return int(round(Fraction(amount) * MINOR_PER_UNIT))
+    return round(Fraction(amount) * MINOR_PER_UNIT)
 
 
 def minor_text(amount_minor: int) -> str:
@@ -54,7 +54,7 @@ def from_minor_text(text: str) -> int:
     whole, point, fraction = body.partition(".")
     if not (point and whole.isdecimal() and fraction.isdecimal() and len(fraction) == MINOR_DIGITS):
         raise ValueError(f"not an amount with {MINOR_DIGITS} decimals: {text!r}")
-    value = int(whole) * MINOR_PER_UNIT + int(fraction)
+    value: int = int(whole) * MINOR_PER_UNIT + int(fraction)
     return -value if text.startswith("-") else value
 
 

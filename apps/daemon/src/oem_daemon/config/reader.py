@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -97,18 +98,20 @@ def _plain(node: Any) -> Any:
 
 
 def _problem(tree: Any, item: Any) -> FieldProblem:
-    location = [part for part in item["loc"] if part != "[key]"]
-    node, line, shown = tree, 0, []
-    for part in location:
-        if isinstance(node, dict) and part in node:
-            line = node.lc.key(part)[0] + 1
-        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
-            line = node.lc.item(part)[0] + 1
-        else:
-            if isinstance(part, int) or not isinstance(node, dict):
-                continue  # a tag of a union, not a place in the file
+    node: Any = tree
+    line, shown = 0, []
+    for part in (part for part in item["loc"] if part != "[key]"):
+        if isinstance(part, int):
+            if not isinstance(node, list) or part >= len(node):
+                continue
+            line = _line(node.lc.item, part)
+        elif isinstance(node, dict) and part in node:
+            line = _line(node.lc.key, part)
+        elif isinstance(node, dict) and not _is_tag(node, part):
             shown.append(str(part))
             break
+        else:
+            continue  # a tag of a union, not a place in the file
         node = node[part]
         shown.append(str(part))
     problem = item["msg"].removeprefix("Value error, ")
@@ -119,3 +122,11 @@ def _problem(tree: Any, item: Any) -> FieldProblem:
     elif not isinstance(item["input"], (dict, list)):
         problem = f"{problem} (it is {item['input']!r})"
     return FieldProblem(".".join(shown) or "(file)", line, problem)
+
+
+def _line(place: Callable[[Any], tuple[int, int]], part: object) -> int:
+    return place(part)[0] + 1
+
+
+def _is_tag(node: dict[Any, Any], part: object) -> bool:
+    return part in (node.get("kind"), node.get("source"))

@@ -81,9 +81,9 @@ def analyze(
         InputError: An order cannot be costed, or the ledger mixes quote currencies.
     """
     by_order: dict[str, list[FillRow]] = {order.order_id: [] for order in rows.orders}
-    orphans = []
+    orphans: list[FillRow] = []
     for fill in rows.fills:
-        (by_order[fill.order_id] if fill.order_id in by_order else orphans).append(fill)
+        by_order.get(fill.order_id, orphans).append(fill)
     costed = []
     for order in sorted(rows.orders, key=lambda o: (o.decision_time_ns, o.order_id)):
         fills = sorted(by_order[order.order_id], key=lambda f: (f.time_ns, f.fill_id))

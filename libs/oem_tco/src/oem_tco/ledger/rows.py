@@ -1,4 +1,4 @@
-"""The rows of the cost ledger: one an order, one a fill, with the prices that costs are named by."""
+"""The rows of the cost ledger: orders and fills, with the prices that costs are named by."""
 
 from __future__ import annotations
 
