@@ -24,7 +24,7 @@ async def test_small_campaign(tmp_path: Path, dialect: str) -> None:
 
 @pytest.mark.faults
 async def test_campaign_of_2000_orders_and_25_kills(tmp_path: Path, repository: Path) -> None:
-    verdict = await campaign(tmp_path, intents=2400, kills=25)
+    verdict = await campaign(tmp_path, intents=4600, kills=25)
     target = repository / "var" / "faults"
     target.mkdir(parents=True, exist_ok=True)
     (target / "exec_kill_campaign_2000.json").write_text(json.dumps(asdict(verdict), indent=2))
@@ -35,7 +35,7 @@ async def test_campaign_of_2000_orders_and_25_kills(tmp_path: Path, repository: 
 
 @pytest.mark.faults
 async def test_campaign_of_100000_orders_and_1000_kills(tmp_path: Path, repository: Path) -> None:
-    verdict = await campaign(tmp_path, intents=110_000, kills=1000)
+    verdict = await campaign(tmp_path, intents=230_000, kills=1000)
     target = repository / "var" / "faults"
     target.mkdir(parents=True, exist_ok=True)
     (target / "exec_kill_campaign.json").write_text(json.dumps(asdict(verdict), indent=2))

@@ -38,6 +38,7 @@ class _Entry:
     fills: tuple[Fill, ...]
     contradiction: Contradiction | None
     written: asyncio.Future[None]
+    durable: bool = True
 
 
 class Desk:
@@ -53,6 +54,7 @@ class Desk:
         metrics: Where to count; None counts nothing.
         clock: Time of changes.
         recent: Finished orders kept in memory for quick answers.
+        remembering: Venues that can be asked again after a power cut.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Desk:
         metrics: RouterMetrics | None,
         clock: Clock,
         recent: int = 4096,
+        remembering: frozenset[str] = frozenset(),
     ) -> None:
         self.listeners: list[Callable[[OrderEvent], None]] = []
         self._store = store
@@ -69,6 +72,7 @@ class Desk:
         self._metrics = metrics
         self._clock = clock
         self._recent_size = recent
+        self._remembering = remembering
         self._live: dict[str, Order] = {}
         self._recent: OrderedDict[str, Order] = OrderedDict()
         self._latest: dict[str, str] = {}
@@ -282,7 +286,14 @@ class Desk:
         contradiction: Contradiction | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
-        entry = _Entry(kind, order, fills, contradiction, loop.create_future())
+        # what a venue said can be asked again; a decision of ours cannot
+        durable = (
+            contradiction is not None
+            or order is None
+            or order.venue not in self._remembering
+            or order.cancel_requested
+        )
+        entry = _Entry(kind, order, fills, contradiction, loop.create_future(), durable)
         self._entries.append(entry)
         if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._write(), name="oem-exec-recorder")
@@ -296,7 +307,8 @@ class Desk:
                     await asyncio.gather(*(self._append(e.kind, _body(e)) for e in batch))
                 newest = {e.order.client_order_id: e.order for e in batch if e.order is not None}
                 fills = [fill for e in batch for fill in e.fills]
-                await self._guard_store(self._store.save(newest.values(), fills))
+                lazy = not any(e.durable for e in batch)
+                await self._guard_store(self._store.save(newest.values(), fills, lazy=lazy))
                 for e in batch:
                     if e.contradiction is not None:
                         await self._guard_store(self._store.quarantine(e.contradiction))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import TypeVar
 
-from oem_exec.breaker import BreakerSettings, CircuitBreaker
+from oem_exec.breaker import BreakerSettings, BreakerState, CircuitBreaker
 from oem_exec.budget import Budgets
 from oem_exec.metrics import RouterMetrics
 from oem_exec.model.enums import RefusalReason, UnknownCause
@@ -64,6 +64,7 @@ class Gateway:
         self._timeout_s = timeout_s
         self._sequencer = sequencer or (Sequencer() if venue.capabilities.sequential else None)
         self._instruments: Mapping[str, Instrument] | None = None
+        self._shown: BreakerState | None = None
 
     @property
     def name(self) -> str:
@@ -149,6 +150,7 @@ class Gateway:
             self._breaker.succeeded()
         if isinstance(answer, Refused) and answer.reason is RefusalReason.RATE_LIMITED:
             self._budgets.block(self.name, answer.retry_after_s or 1.0)
-        if self._metrics is not None and not isinstance(answer, tuple):
-            self._metrics.breaker(self.name, self._breaker.state(now))
+        if self._metrics is not None and (state := self._breaker.state(now)) is not self._shown:
+            self._shown = state
+            self._metrics.breaker(self.name, state)
         return answer

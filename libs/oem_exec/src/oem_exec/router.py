@@ -112,9 +112,10 @@ class LiveExecutionRouter:
         self._settings = settings or RouterSettings()
         self._rng = rng or Random()  # noqa: S311 - jitter
         self._routes = routes
-        self._desk = Desk(store, journal, metrics, self._clock)
-        self.metrics = metrics
         venues = list(venues)
+        remembering = frozenset(v.name for v in venues if v.capabilities.remembers)
+        self._desk = Desk(store, journal, metrics, self._clock, remembering=remembering)
+        self.metrics = metrics
         self._gateways = {
             venue.name: Gateway(
                 venue,
@@ -439,7 +440,6 @@ class LiveExecutionRouter:
     ) -> Order:
         """Make one order durable, send it, return it when certain or when patience ends."""
         await gateway.reserve_place()
-        self._check_switch(intent)  # it may have been thrown while the budget was waited for
         now = self._clock.now_ns()
         order = Order(
             intent=intent,
@@ -465,6 +465,7 @@ class LiveExecutionRouter:
         if self.metrics is not None:
             self.metrics.latency(gateway.name, "durable", time.perf_counter() - began)
         try:
+            # the switch may have been thrown while the budget or the disk was waited for
             self._check_switch(intent)
         except KillSwitchEngaged:
             self._desk.change(

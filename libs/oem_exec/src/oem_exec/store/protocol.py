@@ -47,8 +47,13 @@ class OrderStore(Protocol):
         """Insert a new order; False and no change when its id or (intent, attempt) exists."""
         ...
 
-    async def save(self, orders: Iterable[Order], fills: Iterable[Fill] = ()) -> None:
-        """Write the newest state of known orders and add fills, those known already once only."""
+    async def save(
+        self, orders: Iterable[Order], fills: Iterable[Fill] = (), *, lazy: bool = False
+    ) -> None:
+        """Write the newest state of known orders and add fills, those known already once only.
+
+        With `lazy` a power cut may lose it: the venue can be asked again.
+        """
         ...
 
     async def quarantine(self, contradiction: Contradiction) -> None:

@@ -85,14 +85,16 @@ class SqliteOrderStore:
     async def insert(self, order: Order) -> bool:
         return await self._writer.write((rows.INSERT_ORDER, (rows.order_row(order),))) == 1
 
-    async def save(self, orders: Iterable[Order], fills: Iterable[Fill] = ()) -> None:
+    async def save(
+        self, orders: Iterable[Order], fills: Iterable[Fill] = (), *, lazy: bool = False
+    ) -> None:
         statements: list[Statement] = []
         if updates := [rows.update_row(order) for order in orders]:
             statements.append((rows.UPDATE_ORDER, updates))
         if trades := [rows.fill_row(fill) for fill in fills]:
             statements.append((rows.INSERT_FILL, trades))
         if statements:
-            await self._writer.write(*statements)
+            await self._writer.write(*statements, lazy=lazy)
 
     async def quarantine(self, contradiction: Contradiction) -> None:
         await self._writer.write(

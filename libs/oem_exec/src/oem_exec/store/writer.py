@@ -1,12 +1,12 @@
-"""One thread that commits whatever is queued as one transaction: group commit."""
+"""Group commit: whatever is queued in one turn of the event loop is one durable transaction."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-import threading
-from collections import deque
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,95 +15,123 @@ from oem_exec.errors import StoreUnavailable
 Statement = tuple[str, Sequence[Sequence[Any]]]
 """A statement and the rows it is executed for."""
 
+_SLOW_S = 0.003
+"""A disk whose commits take longer than this is written from a thread, so that the loop goes on."""
+
 
 @dataclass(slots=True)
 class _Job:
     statements: Sequence[Statement]
     future: asyncio.Future[int]
-    loop: asyncio.AbstractEventLoop
+    lazy: bool
     changed: int = 0
 
 
 class GroupCommitWriter:
     """Executes statements on its own connection; a job is done when its commit is on disk.
 
+    A commit on a fast disk takes less time than handing it to a thread and back, so it is made in
+    the loop; when commits become slow, they move to a thread.
+
     Args:
-        connection: A connection in autocommit mode, used by the thread alone from now on.
+        connection: A connection in autocommit mode, used by the writer alone from now on.
         where: Path for error messages.
     """
 
     def __init__(self, connection: sqlite3.Connection, where: str) -> None:
         self._connection = connection
         self._where = where
-        self._jobs: deque[_Job] = deque()
-        self._wake = threading.Semaphore(0)
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name="oem-exec-store", daemon=True)
-        self._thread.start()
+        self._jobs: list[_Job] = []
+        self._flushing = False
+        self._closed = False
+        self._typical_s = 0.0
+        self._synced = True
+        self._thread: ThreadPoolExecutor | None = None
 
-    async def write(self, *statements: Statement) -> int:
-        """Execute the statements in one durable transaction; return how many rows changed.
+    async def write(self, *statements: Statement, lazy: bool = False) -> int:
+        """Execute the statements in one transaction; return how many rows changed.
+
+        Args:
+            *statements: What to execute.
+            lazy: The order of writes is kept, but a power cut may lose this one.
 
         Raises:
             StoreUnavailable: The disk refused; nothing of the transaction happened.
         """
-        if self._closing:
+        if self._closed:
             raise StoreUnavailable(
                 "the order store is closed", where=self._where, remedy="open it again"
             )
         loop = asyncio.get_running_loop()
-        job = _Job(statements, loop.create_future(), loop)
+        job = _Job(statements, loop.create_future(), lazy)
         self._jobs.append(job)
-        self._wake.release()
-        # a cancelled caller must not make the thread's result an error nobody reads
-        return await asyncio.shield(job.future)
+        if not self._flushing:
+            self._flushing = True
+            loop.call_soon(self._flush, loop)
+        return await job.future
 
     def close(self) -> None:
-        """Commit what is queued and end the thread; idempotent."""
-        if self._closing:
+        """Commit what is queued and close the connection; idempotent."""
+        if self._closed:
             return
-        self._closing = True
-        self._wake.release()
-        self._thread.join()
+        self._closed = True
+        if self._thread is not None:
+            self._thread.shutdown(wait=True)
+        if self._jobs:
+            batch, self._jobs = self._jobs, []
+            self._commit(batch)
         self._connection.close()
 
-    def _run(self) -> None:
-        while True:
-            self._wake.acquire()
-            batch: list[_Job] = []
-            while self._jobs:
-                batch.append(self._jobs.popleft())
-            if batch:
-                self._commit(batch)
-            elif self._closing:
-                return
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch, self._jobs = self._jobs, []
+        if self._closed or not batch:
+            self._flushing = False
+            return
+        if self._typical_s < _SLOW_S:
+            _resolve(batch, self._commit(batch))
+            self._next(loop)
+            return
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="oem-exec-store")
+        waiting = loop.run_in_executor(self._thread, self._commit, batch)
 
-    def _commit(self, batch: list[_Job]) -> None:
-        error: StoreUnavailable | None = None
+        def done(finished: asyncio.Future[StoreUnavailable | None]) -> None:
+            _resolve(batch, finished.result())
+            self._next(loop)
+
+        waiting.add_done_callback(done)
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._jobs:
+            loop.call_soon(self._flush, loop)
+        else:
+            self._flushing = False
+
+    def _commit(self, batch: list[_Job]) -> StoreUnavailable | None:
+        started = time.perf_counter()
         execute, executemany = self._connection.execute, self._connection.executemany
         try:
+            synced = any(not job.lazy for job in batch)
+            if synced is not self._synced:
+                execute("PRAGMA synchronous = " + ("FULL" if synced else "NORMAL"))
+                self._synced = synced
             execute("BEGIN IMMEDIATE")
             for job in batch:
-                changed = 0
                 for sql, rows in job.statements:
                     cursor = execute(sql, rows[0]) if len(rows) == 1 else executemany(sql, rows)
-                    changed += max(cursor.rowcount, 0)
-                job.changed = changed
+                    job.changed += max(cursor.rowcount, 0)
             execute("COMMIT")
         except sqlite3.Error as cause:
+            self._roll_back()
             error = StoreUnavailable(
                 f"the order store refused a write: {cause}",
                 where=self._where,
                 remedy="check free space and permissions; nothing was sent for these orders",
             )
             error.__cause__ = cause
-            self._roll_back()
-        for loop in {job.loop for job in batch}:
-            jobs = [job for job in batch if job.loop is loop]
-            try:
-                loop.call_soon_threadsafe(_resolve, jobs, error)
-            except RuntimeError:
-                continue  # the loop was closed while its last write was on its way; it is on disk
+            return error
+        self._typical_s += 0.1 * (time.perf_counter() - started - self._typical_s)
+        return None
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
