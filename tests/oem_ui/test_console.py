@@ -151,6 +151,36 @@ def test_status_risk_and_tables_are_shown_and_the_picture_is_not_blank(
         loop.call(desk.publish, pb.Event(status=halted))
         until(application, lambda: text(opened, "tradingState") == "halted")
         until(application, lambda: "order-99" in shown_texts(opened.window.contentItem()))
+        fill = pb.Fill(venue="paper", trade_id="new", price="61000.5", symbol="BTC/USDT")
+        decision = pb.Decision(decision_id="d2", strategy="trend", verdict=pb.VERDICT_ACCEPT)
+        risk = pb.Risk(
+            currency="USDT",
+            equity="99000.00",
+            limits=[pb.RiskLimit(name="leverage", used=1.2, breached=True)],
+        )
+        alert = pb.Alert(
+            severity=pb.SEVERITY_CRITICAL, what="disk full", where="/log", remedy="free space"
+        )
+        for event in (
+            pb.Event(fill=fill),
+            pb.Event(decision=decision),
+            pb.Event(risk=risk),
+            pb.Event(alert=alert),
+            pb.Event(heartbeat=pb.Heartbeat(now_ns=START_NS)),
+        ):
+            loop.call(desk.publish, event)
+        live = {
+            1: {"61000.5", "not measured yet"},
+            2: {"accept", "trend"},
+            3: {"breached", "99000.00 USDT"},
+            4: {"critical", "disk full (/log)", "free space"},
+        }
+        for tab, wanted in live.items():
+            tabs.setProperty("currentIndex", tab)
+            until(
+                application,
+                lambda wanted=wanted: wanted <= set(shown_texts(opened.window.contentItem())),
+            )
 
 
 def test_a_refused_token_is_explained_with_its_remedy(
