@@ -57,9 +57,10 @@ def apply_evidence(order: Order, seen: VenueOrder, now_ns: int) -> Applied:
     if filled > quantity:
         return quarantined(order, f"executed {filled} of {quantity}", now_ns)
     backwards = ""
-    if filled < order.filled_quantity:
-        backwards = f"filled went back from {order.filled_quantity} to {filled}"
-        filled = order.filled_quantity
+    told = max(seen.filled_quantity, sum((fill.quantity for fill in seen.fills), _ZERO))
+    if told < order.filled_quantity:
+        backwards = f"filled went back from {order.filled_quantity} to {told}"
+        filled = max(filled, order.filled_quantity)
     state = _state(seen.state, filled, quantity)
     if not may_follow(order.state, state):
         backwards = backwards or f"state went back from {order.state} to {state}"
