@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 MAX_BACKLOG = 1024
@@ -41,7 +41,7 @@ class EventHub:
                     queue.get_nowait()
                 queue.put_nowait(None)
 
-    async def subscribe(self) -> AsyncIterator[Event]:
+    async def subscribe(self) -> AsyncGenerator[Event, None]:
         """Yield events until the hub closes or the subscriber falls `MAX_BACKLOG` events behind."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue(MAX_BACKLOG)
         self._queues.add(queue)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +103,9 @@ def _problem(tree: Any, item: Any) -> FieldProblem:
         if isinstance(part, int):
             if not isinstance(node, list) or part >= len(node):
                 continue
-            line = _line(node.lc.item, part)
+            line = _line(node, "item", part)
         elif isinstance(node, dict) and part in node:
-            line = _line(node.lc.key, part)
+            line = _line(node, "key", part)
         elif isinstance(node, dict) and not _is_tag(node, part):
             shown.append(str(part))
             break
@@ -124,8 +123,10 @@ def _problem(tree: Any, item: Any) -> FieldProblem:
     return FieldProblem(".".join(shown) or "(file)", line, problem)
 
 
-def _line(place: Callable[[Any], tuple[int, int]], part: object) -> int:
-    return place(part)[0] + 1
+def _line(node: Any, kind: str, part: object) -> int:
+    """Return where the YAML reader found a key or an item, counted from 1."""
+    row: int = getattr(node.lc, kind)(part)[0]
+    return row + 1
 
 
 def _is_tag(node: dict[Any, Any], part: object) -> bool:

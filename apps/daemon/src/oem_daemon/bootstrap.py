@@ -1,0 +1,232 @@
+"""Compose a daemon from a site: check everything that must hold first, then build the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from decimal import Decimal
+
+from prometheus_client import CollectorRegistry
+
+import oem_tco
+from oem_daemon.auth import Gatekeeper
+from oem_daemon.config.model import CoreConfig, MeanReversionSettings, StrategySlot
+from oem_daemon.config.reader import config_hash, read_config
+from oem_daemon.data import as_series, load_bars
+from oem_daemon.decision_log import DecisionLog
+from oem_daemon.errors import DecisionLogFailed, NotReady
+from oem_daemon.events import EventHub
+from oem_daemon.market import MarketClock, MarketFeed
+from oem_daemon.metrics import DaemonMetrics
+from oem_daemon.pipeline import VOLATILITY_BARS, Terms, TradePipeline
+from oem_daemon.portfolio import Portfolio
+from oem_daemon.risk_gate import RiskGate
+from oem_daemon.scheduler import MultiStrategyScheduler, Slot
+from oem_daemon.site import Site
+from oem_daemon.strategies import MeanReversion, Strategy, Trend
+from oem_exec import (
+    FixedLatency,
+    Instrument,
+    LiveExecutionRouter,
+    PaperSettings,
+    PaperVenue,
+    Route,
+    RouterMetrics,
+    RouterSettings,
+    RouteTable,
+    SqliteOrderStore,
+)
+from oem_risk import RiskEngine, shipped_profile
+from oem_security import (
+    CapabilityGuard,
+    Journal,
+    Keyring,
+    OemSecurityError,
+    PeerCheck,
+    TokenVerifier,
+    probe_device,
+    verify_file,
+    verify_license,
+)
+from oem_security.license import LicensePaths
+
+AUDIENCE = "oem-daemon"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What must hold before anything starts, and held."""
+
+    config: CoreConfig
+    config_sha384: str
+    keyring: Keyring
+    guard: CapabilityGuard
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a running daemon; `resources` closes them in the right order."""
+
+    checked: Checked
+    pipeline: TradePipeline
+    router: LiveExecutionRouter
+    router_metrics: RouterMetrics
+    ledger: oem_tco.CostLedger
+    log: DecisionLog
+    gatekeeper: Gatekeeper
+    metrics: DaemonMetrics
+    registry: CollectorRegistry
+    events: EventHub
+    clock: MarketClock
+    resources: ExitStack
+
+
+def check_site(site: Site) -> Checked:
+    """Check keys, configuration, its seal, and the licence on this device.
+
+    Raises:
+        InputError: The site has no keys or no licence.
+        ConfigError: The configuration is missing or wrong.
+        NotReady: The configuration is not signed.
+        SealError: The configuration was changed after it was signed.
+        LicenseError: The licence is expired, of another machine, or does not grant the stage.
+    """
+    keyring = Keyring.open(site.keys)
+    config = read_config(site.config)
+    try:
+        verify_file(site.config, keyring)
+    except OemSecurityError as error:
+        raise NotReady(
+            f"the configuration is not signed as it stands: {error.what}",
+            where=str(site.config),
+            remedy="review it, then run: oem config sign",
+        ) from None
+    guard = verify_license(LicensePaths(site.licenses), keyring, probe_device())
+    guard.require(config.runtime.stage.value)
+    return Checked(config, config_hash(site.config), keyring, guard)
+
+
+def compose(
+    site: Site, checked: Checked, on_log_failure: Callable[[DecisionLogFailed], None]
+) -> Parts:
+    """Build every part of the daemon; nothing listens and nothing trades yet.
+
+    Args:
+        site: The site.
+        checked: What `check_site` returned.
+        on_log_failure: Called when the decision log can no longer be written.
+    """
+    config, keyring = checked.config, checked.keyring
+    quote = config.runtime.symbols[0].split("/")[1]
+    series = {b.symbol: as_series(b) for b in load_bars(config, base=site.root)}
+    fees = oem_tco.FeeBook.shipped()
+    first_ns = int(next(iter(series.values())).open_ns[0])
+    instruments = [_instrument(config, fees, symbol, first_ns) for symbol in config.runtime.symbols]
+    scheduler = MultiStrategyScheduler(
+        [Slot(strategy_of(slot), slot.capital_share) for slot in config.strategies],
+        {instrument.symbol: instrument for instrument in instruments},
+    )
+    feed = MarketFeed(series, max(scheduler.warmup, VOLATILITY_BARS))
+    registry = CollectorRegistry()
+    metrics, router_metrics = DaemonMetrics(registry), RouterMetrics(registry)
+    with ExitStack() as stack:
+        journal = stack.enter_context(
+            Journal.open(
+                site.decision_log(config.runtime.stage.value), keyring, subject="decisions"
+            )
+        )
+        audit = stack.enter_context(Journal.open(site.rbac_audit, keyring, subject="rbac"))
+        store = SqliteOrderStore.open(site.orders)
+        stack.callback(store.close)
+        newest_ns = max((f.time_ns for o in store.orders() for f in o.fills), default=0)
+        feed.seek(newest_ns)
+        clock = MarketClock(next(iter(feed.current().values())).close_ns)
+        log = DecisionLog(journal, on_log_failure)
+        paper = config.execution.paper
+        venue = PaperVenue(
+            instruments,
+            PaperSettings(
+                seed=paper.seed,
+                latency=FixedLatency(paper.latency_ms / 1000),
+                spread_bps=paper.spread_bps,
+                depth_share=paper.depth_share,
+            ),
+            clock=clock,
+        )
+        for symbol, bar in feed.current().items():
+            venue.feed_bar(symbol, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.close_ns)
+        router = LiveExecutionRouter(
+            store,
+            [venue],
+            RouteTable((Route(venues=("paper",)),)),
+            journal=log,
+            metrics=router_metrics,
+            clock=clock,
+            settings=RouterSettings(poll_interval_s=0.0),
+        )
+        ledger = oem_tco.CostLedger.open(site.cost_ledger)
+        stack.callback(ledger.close)
+        events = EventHub()
+        pipeline = TradePipeline(
+            terms=Terms(
+                profile=config.runtime.risk_profile.value,
+                quote=quote,
+                fee_venue=paper.fees_of,
+                latency_ms=paper.latency_ms,
+                compliance=oem_tco.ComplianceFacts(
+                    licence_features=frozenset(checked.guard.license.terms.features),
+                    mode=config.runtime.stage.value,
+                ),
+            ),
+            feed=feed,
+            clock=clock,
+            scheduler=scheduler,
+            orchestrator=oem_tco.DecisionOrchestrator(config.decision_engine),
+            fees=fees,
+            gate=RiskGate(RiskEngine(shipped_profile(config.runtime.risk_profile.value))),
+            venue=venue,
+            router=router,
+            ledger=ledger,
+            log=log,
+            portfolio=Portfolio(config.runtime.initial_cash),
+            metrics=metrics,
+            events=events,
+        )
+        gatekeeper = Gatekeeper(
+            PeerCheck(site.mtls),
+            TokenVerifier(keyring, roles=config.rbac, audience=AUDIENCE, audit=audit),
+            metrics,
+        )
+        return Parts(
+            checked, pipeline, router, router_metrics, ledger, log, gatekeeper, metrics, registry,
+            events, clock, stack.pop_all(),
+        )  # fmt: skip
+
+
+def strategy_of(slot: StrategySlot) -> Strategy:
+    """Return the strategy that a slot of the configuration describes."""
+    settings = slot.settings
+    if isinstance(settings, MeanReversionSettings):
+        return MeanReversion(settings.window, settings.entry_z, slot.name)
+    return Trend(settings.fast, settings.slow, slot.name)
+
+
+def _instrument(config: CoreConfig, fees: oem_tco.FeeBook, symbol: str, at_ns: int) -> Instrument:
+    rules = config.execution.instruments[symbol]
+    base, quote = symbol.split("/")
+    venue = config.execution.paper.fees_of
+
+    def rate(liquidity: oem_tco.Liquidity) -> Decimal:
+        return fees.commission(venue, "spot", liquidity, at_ns, symbol=symbol).rate
+
+    return Instrument(
+        symbol,
+        base,
+        quote,
+        rules.tick_size,
+        rules.lot_size,
+        min_notional=rules.min_notional,
+        maker_fee=rate(oem_tco.Liquidity.MAKER),
+        taker_fee=rate(oem_tco.Liquidity.TAKER),
+    )
