@@ -16,6 +16,7 @@ from pathlib import Path
 import reference
 import shtab
 from argparse_manpage.manpage import Manpage
+
 from oem_cli.parser import build_parser
 from oem_cli.version import VERSION
 
@@ -60,10 +61,9 @@ def html(target: Path) -> int:
 
     reference.main([])
     _fresh(target)
-    return build_main(
-        ["-W", "--keep-going", "-q", "-b", "html", "-d", str(BUILD / "doctrees")]
-        + [str(ROOT / "docs"), str(target)]
-    )
+    pages = [str(ROOT / "docs"), str(target)]
+    trees = str(BUILD / "doctrees")
+    return build_main(["-W", "--keep-going", "-q", "-b", "html", "-d", trees, *pages])
 
 
 def _fresh(folder: Path) -> None:

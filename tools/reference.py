@@ -1,7 +1,7 @@
 """Write the reference pages that are generated: commands and exit codes.
 
-    python tools/reference.py            rewrite docs/reference/{commands,exit-codes}.md
-    python tools/reference.py --check    exit 1 when a page is not what the code says
+python tools/reference.py            rewrite docs/reference/{commands,exit-codes}.md
+python tools/reference.py --check    exit 1 when a page is not what the code says
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import itertools
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -22,6 +23,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
 ORIGINALS = Path(__file__).with_name("original_scripts.toml")
 _COMMON = ("--help", "--site", "--json")
+_EVERY_COMMAND = """\
+Every command takes `--site DIR` (default: `$OEM_SITE`, else the current directory) and `--json`
+(the result as JSON on standard output). Data goes to standard output, messages to standard error.
+What the process ends with: [exit codes](exit-codes.md)."""
+_ABOUT_ORIGINALS = """\
+The source documents call scripts and modules by path. Each is a subcommand here; “not yet” marks
+those that are still to come."""
 
 
 def verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
@@ -92,9 +100,7 @@ def commands_page() -> str:
         "",
         DESCRIPTION,
         "",
-        "Every command takes `--site DIR` (default: `$OEM_SITE`, else the current directory) and "
-        "`--json` (the result as JSON on standard output). Data goes to standard output, messages "
-        "to standard error. What the process ends with: [exit codes](exit-codes.md).",
+        _EVERY_COMMAND,
         "",
     ]
     for noun, parser in verbs(root).items():
@@ -104,8 +110,7 @@ def commands_page() -> str:
     lines += [
         "## Where the original scripts went",
         "",
-        "The source documents call scripts and modules by path. Each is a subcommand here; "
-        "“not yet” marks those that are still to come.",
+        _ABOUT_ORIGINALS,
         "",
         *_mapping(root),
     ]
@@ -114,9 +119,13 @@ def commands_page() -> str:
 
 def exit_codes_page() -> str:
     """Return the page of exit codes, generated from the enum and its docstrings."""
-    (body,) = (n.body for n in ast.parse(inspect.getsource(exit_codes)).body if _is_enum(n))
+    (body,) = (
+        node.body
+        for node in ast.parse(inspect.getsource(exit_codes)).body
+        if isinstance(node, ast.ClassDef) and node.name == ExitCode.__name__
+    )
     meaning: dict[str, str] = {}
-    for member, text in zip(body, body[1:], strict=False):
+    for member, text in itertools.pairwise(body):
         if (
             isinstance(member, ast.Assign)
             and isinstance(text, ast.Expr)
@@ -134,10 +143,6 @@ def exit_codes_page() -> str:
         *(f"| {code.value} | `{code.name}` | {meaning[code.name]} |" for code in ExitCode),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _is_enum(node: ast.stmt) -> bool:
-    return isinstance(node, ast.ClassDef) and node.name == ExitCode.__name__
 
 
 def pages() -> dict[Path, str]:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\s*^```text\n(.*?)^```\n)?", re.M | re.S)
+EXAMPLE = re.compile(
+    r"^```python\n(.*?)^```\n(?:\s*^```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL
+)
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("*s/*/README.md"))]
 CASES = [
     pytest.param(code, printed, id=f"{path.relative_to(ROOT)}-{number}")
@@ -40,7 +42,7 @@ def test_every_member_shows_an_example(path: Path) -> None:
 def test_every_library_has_its_example_in_the_root_readme() -> None:
     text = READMES[0].read_text("utf-8")
     for library in sorted(path.name for path in (ROOT / "libs").iterdir() if path.is_dir()):
-        assert re.search(rf"^from {library} import ", text, re.M), library
+        assert re.search(rf"^from {library} import ", text, re.MULTILINE), library
 
 
 @pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))

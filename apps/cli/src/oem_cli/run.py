@@ -37,7 +37,7 @@ def run(argv: list[str]) -> int:
     try:
         return int(args.run(args, output))
     except OemError as error:
-        output.say(f"oem: error: {error}")
+        output.say(_one_line(f"oem: error: {error}"))
         return _EXIT_OF[error.category]
     except KeyboardInterrupt:
         output.say("oem: interrupted")
@@ -47,22 +47,40 @@ def run(argv: list[str]) -> int:
             raise
         place = f" ({error.filename})" if error.filename else ""
         output.say(
-            f"oem: error: {error.strerror or error}{place}; check the path, its permissions "
-            "and the free space"
+            _one_line(
+                f"oem: error: {error.strerror or error}{place}; check the path, its permissions "
+                "and the free space"
+            )
         )
         return ExitCode.STORAGE
     except Exception as error:  # noqa: BLE001 - the last line of defence of a command line
-        return _internal(error, output)
+        category = _category_of(error)
+        if category is None:
+            return _internal(error, output)
+        output.say(_one_line(f"oem: error: {error}"))
+        return _EXIT_OF[category]
+
+
+def _category_of(error: Exception) -> Category | None:
+    """Return the category of an error that oem_api, which knows nobody, raised on purpose."""
+    word = getattr(error, "category", None)
+    return next((category for category in Category if category.value == word), None)
 
 
 def _internal(error: Exception, output: Output) -> ExitCode:
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="oem-crash-", suffix=".txt", delete=False
-    ) as details:
-        traceback.print_exception(error, file=details)
-        print("command:", " ".join(sys.argv[:3]), file=details)
-    output.say(
-        f"oem: error: defect in the product: {type(error).__name__}: {error}; "
-        f"send {details.name} to support"
-    )
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="oem-crash-", suffix=".txt", delete=False
+        ) as details:
+            traceback.print_exception(error, file=details)
+            print("command:", " ".join(sys.argv[:3]), file=details)
+        remedy = f"send {details.name} to support"
+    except OSError as refusal:
+        remedy = f"the details could not be written ({refusal.strerror or refusal})"
+    what = f"{type(error).__name__}: {error}"
+    output.say(_one_line(f"oem: error: defect in the product: {what}; {remedy}"))
     return ExitCode.INTERNAL
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())

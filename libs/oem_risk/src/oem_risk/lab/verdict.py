@@ -67,7 +67,7 @@ def probability_gate(
         LabProblem: No paths, more events than paths, or a limit outside (0, 1).
 
     Example:
-        >>> probability_gate(0, 299, limit=0.0123).verdict.value
+        >>> probability_gate(0, 299, limit=0.0122).verdict.value
         'INCONCLUSIVE'
         >>> probability_gate(0, 299, limit=0.0124).verdict.value
         'PASS'

@@ -68,7 +68,7 @@ class Commission:
             >>> rate = Decimal("0.00055")
             >>> c = Commission(rate, rate, rate, "", "", Provenance.ESTIMATED)
             >>> c.amount(Decimal("0.5") * Decimal("95900.1"))
-            Decimal('26.372527500')
+            Decimal('26.3725275')
         """
         return notional * self.rate
 
