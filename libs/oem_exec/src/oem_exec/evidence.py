@@ -53,14 +53,15 @@ def apply_evidence(order: Order, seen: VenueOrder, now_ns: int) -> Applied:
     fresh = order.new_fills(seen.fills)
     fills = order.fills + fresh
     by_trade = sum((fill.quantity for fill in fills), _ZERO)
-    filled = max(seen.filled_quantity, by_trade)
+    filled = max(seen.filled_quantity, by_trade, order.filled_quantity)
     if filled > quantity:
         return quarantined(order, f"executed {filled} of {quantity}", now_ns)
     backwards = ""
-    told = max(seen.filled_quantity, sum((fill.quantity for fill in seen.fills), _ZERO))
+    told = max(
+        seen.filled_quantity, sum((q for _, q in {(f.key, f.quantity) for f in seen.fills}), _ZERO)
+    )
     if told < order.filled_quantity:
         backwards = f"filled went back from {order.filled_quantity} to {told}"
-        filled = max(filled, order.filled_quantity)
     state = _state(seen.state, filled, quantity)
     if not may_follow(order.state, state):
         backwards = backwards or f"state went back from {order.state} to {state}"
