@@ -27,6 +27,15 @@ _HELP = {
     "daemon": "run the trading daemon, or ask a running one",
 }
 NOUNS: dict[str, str] = {
-    noun: line for noun, line in _HELP.items() if find_spec(f"oem_cli.nouns.{noun}") is not None
+    "init": "make a site directory",
+    "demo": "run the whole product once, from market data to verified reports",
+    "verify": "check every signed thing of a site",
+    "config": "write, validate, hash and sign config/core.yaml",
+    "risk": "Paper Labs",
+    "exec": "orders: status, reconcile, certify a venue, kill switch",
+    "venue": "serve an imitation exchange on loopback",
+    "decision": "replay the decision log",
+    "report": "validate sealed reports",
+    "daemon": "run the trading daemon, or ask a running one",
 }
 """Noun to its one-line help, for the nouns this installation has; noun `x` is `oem_cli.nouns.x`."""
