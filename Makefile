@@ -33,7 +33,8 @@ check: setup ## format, lint, types, contracts, lock, wheels
 	$(BIN)/mypy libs/*/src apps/*/src tools
 	$(BIN)/lint-imports
 	$(BIN)/python tools/lockfile.py check
-	$(UV) lock --check --offline
+	@$(UV) lock --quiet --check --offline || { echo "uv.lock does not fit the pyproject.toml files; run: make lock" >&2; exit 1; }
+	$(BIN)/python tools/generate_stubs.py --check
 	$(BIN)/python tools/wheels.py
 
 format: setup ## rewrite the sources in the house format

@@ -61,6 +61,8 @@ def renew(root: Path, uv: str) -> None:
             target = copy / project.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(project, target)
+        if (root / "uv.lock").is_file():  # the versions it holds stay where they still fit
+            shutil.copy(root / "uv.lock", copy)
         top = copy / "pyproject.toml"
         top.write_text(_OFFLINE_SETTINGS.sub("", top.read_text()))
         subprocess.run([uv, "lock"], cwd=copy, check=True)
