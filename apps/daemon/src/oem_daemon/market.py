@@ -1,4 +1,4 @@
-"""The market the daemon sees: one closed bar per symbol and cycle, and the clock that goes with it."""
+"""The market the daemon sees: one closed bar per symbol and cycle, and its clock."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class MarketFeed:
         lengths = {symbol: len(bars) for symbol, bars in series.items()}
         if not lengths or min(lengths.values()) <= warmup:
             raise DataError(
-                f"{min(lengths.values(), default=0)} bars, but the strategies need {warmup} to warm up",
+                f"{min(lengths.values(), default=0)} bars, and the strategies need {warmup}",
                 where=", ".join(lengths) or "market_data",
                 remedy="set a longer market_data.bars or a finer timeframe",
             )

@@ -88,7 +88,11 @@ class TradingService(TradingServiceServicer):
         self._clock = clock
         self._alerts = alerts
 
-    async def GetStatus(self, request: pb.GetStatusRequest, context: Context) -> pb.Status:  # noqa: N802
+    async def GetStatus(  # noqa: N802
+        self,
+        request: pb.GetStatusRequest,  # noqa: ARG002 - gRPC passes it
+        context: Context,
+    ) -> pb.Status:
         return self._status(await self._gatekeeper.admit("GetStatus", context))
 
     async def ListOrders(  # noqa: N802
@@ -133,7 +137,11 @@ class TradingService(TradingServiceServicer):
         page, token = await _page(found, request.page_size, request.page_token, context)
         return pb.ListDecisionsResponse(decisions=map(decision_view, page), next_page_token=token)
 
-    async def GetRisk(self, request: pb.GetRiskRequest, context: Context) -> pb.Risk:  # noqa: N802
+    async def GetRisk(  # noqa: N802
+        self,
+        request: pb.GetRiskRequest,  # noqa: ARG002 - gRPC passes it
+        context: Context,
+    ) -> pb.Risk:
         await self._gatekeeper.admit("GetRisk", context)
         return self._risk()
 

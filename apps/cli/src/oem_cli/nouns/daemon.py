@@ -88,10 +88,11 @@ def run_status(args: argparse.Namespace, out: Output) -> ExitCode:
     out.report(
         as_json(status),
         [
-            f"version {status.version}, {enum_text(pb.Mode, status.mode)}, profile {status.profile}",
-            f"trading {state}{': ' + status.trading_state_reason if status.trading_state_reason else ''}",
+            f"version {status.version}, {enum_text(pb.Mode, status.mode)}, {status.profile}",
+            f"trading {state}" + (f": {why}" if (why := status.trading_state_reason) else ""),
             f"licence {status.licence.licence_id}, {', '.join(status.licence.features)}",
-            f"{status.cycles} cycles of {', '.join(status.strategies)} on {', '.join(status.symbols)}",
+            f"{status.cycles} cycles of {', '.join(status.strategies)}",
+            f"symbols {', '.join(status.symbols)}",
             f"you are {status.caller} ({', '.join(status.caller_roles)})",
             *(f"ALERT {a.what} ({a.where}); {a.remedy}" for a in status.alerts),
         ],

@@ -30,7 +30,7 @@ class Signal:
 
 
 class Strategy(Protocol):
-    """Turns closing prices into wanted exposure; the same rule on one bar and on a whole history."""
+    """Turns closing prices into wanted exposure, alike on one bar and on a whole history."""
 
     @property
     def name(self) -> str:

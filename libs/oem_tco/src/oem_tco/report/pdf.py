@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from reportlab.lib import colors
@@ -114,11 +115,9 @@ def _waterfall(total: CostTotal) -> bytes:
         value = total.bps(component) if total.notional else 0.0
         axes.bar(position, value, bottom=level, width=0.6, color=_COST if value >= 0 else _GAIN)
         level += value
-        axes.annotate(f"{value:+.2f}", (position, max(level, level - value)), ha="center",
-                      va="bottom", fontsize=7, xytext=(0, 2), textcoords="offset points")  # fmt: skip
+        _label(axes, position, max(level, level - value), value)
     axes.bar(len(names), level, width=0.6, color=_TOTAL)
-    axes.annotate(f"{level:+.2f}", (len(names), max(level, 0.0)), ha="center", va="bottom",
-                  fontsize=7, xytext=(0, 2), textcoords="offset points")  # fmt: skip
+    _label(axes, len(names), max(level, 0.0), level)
     axes.axhline(0, color=_INK, linewidth=0.6)
     axes.set_xticks(range(len(names) + 1), [*names, "total"])
     axes.set_ylabel("bps of notional", **_TEXT)
@@ -131,3 +130,8 @@ def _waterfall(total: CostTotal) -> bytes:
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def _label(axes: Axes, position: float, top: float, value: float) -> None:
+    place: dict[str, Any] = {"xytext": (0, 2), "textcoords": "offset points"}
+    axes.annotate(f"{value:+.2f}", (position, top), ha="center", va="bottom", fontsize=7, **place)
