@@ -68,10 +68,15 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
         yield f"| {shown} | {text} |"
 
 
+def _sentence(parser: argparse.ArgumentParser) -> str:
+    text = (parser.description or "").strip().rstrip(".")
+    return text[:1].upper() + text[1:] + "."
+
+
 def _command(parser: argparse.ArgumentParser) -> Iterator[str]:
     yield f"### {parser.prog}"
     yield ""
-    yield (parser.description or "").strip().rstrip(".") + "."
+    yield _sentence(parser)
     yield ""
     rows = list(_options(parser))
     if rows:
@@ -104,7 +109,9 @@ def commands_page() -> str:
         "",
     ]
     for noun, parser in verbs(root).items():
-        lines += [f"## {noun}", "", (parser.description or "").rstrip(".") + ".", ""]
+        lines += [f"## {noun}", ""]
+        if verbs(parser):
+            lines += [_sentence(parser), ""]
         for command in commands(parser):
             lines += _command(command)
     lines += [
