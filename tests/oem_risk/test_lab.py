@@ -1,0 +1,206 @@
+"""Paper Labs: verdicts that say how sure they are, and the same bytes for the same input."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from oem_risk import (
+    Bars,
+    LabProblem,
+    LabSettings,
+    LinearBook,
+    StressScenario,
+    SyntheticMarket,
+    Verdict,
+    probability_gate,
+    report_json,
+    run_lab,
+    run_stress,
+    shipped_profile,
+    shipped_profiles,
+    shipped_scenarios,
+    synthetic_bars,
+    write_lab_report,
+)
+
+SETTINGS = LabSettings(paths=256, horizon_days=5)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Always holds all it may."""
+
+    name: str = "holder"
+    warmup: int = 1
+
+    def targets(self, closes: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.ones_like(closes)
+
+
+@pytest.fixture(scope="module")
+def bars() -> list[Bars]:
+    return [
+        synthetic_bars(name, SyntheticMarket(price), timeframe="1h", bars=600, seed=3)
+        for name, price in (("BTC/USDT", 60_000.0), ("ETH/USDT", 3_000.0))
+    ]
+
+
+@pytest.fixture(scope="module")
+def result(bars: list[Bars]):
+    return run_lab(bars, [(Holder(), 1.0)], shipped_profiles(), settings=SETTINGS)
+
+
+def test_the_lab_judges_all_profiles_and_says_the_data_is_synthetic(result) -> None:
+    assert [p.profile.name for p in result.profiles] == [p.name for p in shipped_profiles()]
+    assert result.synthetic
+    assert {s.scenario for s in result.profiles[0].stress} == {s.name for s in shipped_scenarios()}
+    assert result.verdict in Verdict
+
+
+def test_quantiles_are_ordered_and_drawdowns_are_fractions(result) -> None:
+    for profile in result.profiles:
+        for values in profile.quantiles().values():
+            assert values["q05"] <= values["q50"] <= values["q95"]
+        assert ((profile.paths.max_drawdown >= 0) & (profile.paths.max_drawdown < 1)).all()
+
+
+def test_the_result_does_not_depend_on_the_workers(bars: list[Bars], result) -> None:
+    seen: list[tuple[int, int]] = []
+    with ThreadPoolExecutor(3) as pool:
+        again = run_lab(
+            bars,
+            [(Holder(), 1.0)],
+            shipped_profiles(),
+            settings=SETTINGS,
+            executor=pool,
+            progress=lambda done, total: seen.append((done, total)),
+        )
+    assert report_json(again, config_sha384="c") == report_json(result, config_sha384="c")
+    assert seen[-1][0] == seen[-1][1]
+
+
+def test_another_seed_gives_other_paths(bars: list[Bars], result) -> None:
+    other = run_lab(
+        bars, [(Holder(), 1.0)], shipped_profiles()[:1], settings=replace(SETTINGS, seed=1)
+    )
+    assert not np.array_equal(
+        other.profiles[0].paths.total_return, result.profiles[0].paths.total_return
+    )
+
+
+def test_the_report_has_the_same_bytes_twice(result, tmp_path: Path) -> None:
+    first = write_lab_report(result, tmp_path / "a", config_sha384="c")
+    second = write_lab_report(result, tmp_path / "b", config_sha384="c")
+    assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
+    document = json.loads(first[0].read_text())
+    assert document["settings"]["seed"] == SETTINGS.seed
+    assert set(document["data_sha384"]) == {"BTC/USDT", "ETH/USDT"}
+    pdf = first[1].read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert b"/Image" in pdf or b"/XObject" in pdf
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"paths": 10}, "100 paths"),
+        ({"horizon_days": 0}, "1 day"),
+        ({"mean_block_days": 0}, "block"),
+    ],
+)
+def test_settings_out_of_range_are_refused(bars: list[Bars], change, message: str) -> None:
+    with pytest.raises(LabProblem, match=message):
+        run_lab(bars, [(Holder(), 1.0)], shipped_profiles(), settings=replace(SETTINGS, **change))
+
+
+def test_history_that_cannot_be_used_is_refused(bars: list[Bars]) -> None:
+    cases = [
+        ([], "no market data"),
+        ([bars[0], bars[1].take(slice(1, None))], "same times"),
+        ([replace(bars[0], high=bars[0].low)], "unusable"),
+        ([bars[0].take(slice(0, 50))], "unusable"),
+    ]
+    for series, message in cases:
+        with pytest.raises(LabProblem, match=message):
+            run_lab(series, [(Holder(), 1.0)], shipped_profiles(), settings=SETTINGS)
+    with pytest.raises(LabProblem, match="too few"):
+        run_lab(
+            bars,
+            [(Holder(), 1.0)],
+            shipped_profiles(),
+            settings=replace(SETTINGS, mean_block_days=20.0),
+        )
+    with pytest.raises(LabProblem, match="no strategy"):
+        run_lab(bars, [], shipped_profiles(), settings=SETTINGS)
+
+
+def test_a_gate_passes_only_when_the_whole_interval_is_inside() -> None:
+    assert probability_gate(0, 71, limit=0.05).verdict is Verdict.INCONCLUSIVE
+    assert probability_gate(0, 72, limit=0.05).verdict is Verdict.PASS
+    assert probability_gate(500, 1000, limit=0.05).verdict is Verdict.FAIL
+
+
+def test_an_inconclusive_gate_says_how_many_paths_it_needs() -> None:
+    gate = probability_gate(40, 1000, limit=0.05)
+    assert gate.verdict is Verdict.INCONCLUSIVE
+    assert gate.more_paths > 0
+    assert gate.as_json()["verdict"] == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(("events", "paths", "limit"), [(1, 0, 0.1), (2, 1, 0.1), (0, 1, 1.0)])
+def test_a_gate_without_sense_is_refused(events: int, paths: int, limit: float) -> None:
+    with pytest.raises(LabProblem):
+        probability_gate(events, paths, limit=limit)
+
+
+def stress(scenario: StressScenario, *, depth: float = 1e6, profile: str = "balanced"):
+    return run_stress(
+        scenario,
+        shipped_profile(profile),
+        LinearBook(),
+        prices=np.array([100.0]),
+        depths=np.array([depth]),
+        spread_bps=2.0,
+        equity=100_000.0,
+    )
+
+
+CRASH = StressScenario(
+    name="crash",
+    severity=0.5,
+    duration_bars=20,
+    recovery=0.0,
+    recovery_bars=1,
+    spread_multiplier=1.0,
+    depth_divisor=1.0,
+    latency_bars=0,
+)
+
+
+def test_a_deep_book_limits_the_loss_and_a_dry_one_does_not() -> None:
+    deep = stress(CRASH)
+    dry = stress(CRASH, depth=0.0)
+    assert deep.verdict is Verdict.PASS
+    assert deep.unsold == pytest.approx(0.0, abs=1e-9)
+    assert deep.loss < dry.loss
+    assert dry.unsold == pytest.approx(1.0)
+    assert dry.bars_to_exit == -1
+    assert dry.verdict is Verdict.FAIL
+
+
+def test_latency_costs_and_never_helps_in_a_fall() -> None:
+    losses = [stress(CRASH.model_copy(update={"latency_bars": n})).loss for n in (0, 3, 9)]
+    assert losses == sorted(losses)
+    assert losses[0] < losses[-1]
+
+
+def test_without_a_book_the_loss_of_a_holding_is_its_share_times_the_fall() -> None:
+    dry = stress(CRASH, depth=0.0)
+    assert dry.loss == pytest.approx(0.35 * 0.5)
