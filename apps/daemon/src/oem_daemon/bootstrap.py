@@ -70,6 +70,7 @@ class Parts:
 
     checked: Checked
     pipeline: TradePipeline
+    store: SqliteOrderStore
     router: LiveExecutionRouter
     router_metrics: RouterMetrics
     ledger: oem_tco.CostLedger
@@ -199,7 +200,7 @@ def compose(
             metrics,
         )
         return Parts(
-            checked, pipeline, router, router_metrics, ledger, log, gatekeeper, metrics, registry,
+            checked, pipeline, store, router, router_metrics, ledger, log, gatekeeper, metrics, registry,
             events, clock, stack.pop_all(),
         )  # fmt: skip
 

@@ -59,7 +59,7 @@ class Daemon:
         parts = self._parts = compose(self._site, checked, self._on_log_failure)
         with parts.resources:
             await parts.router.start()
-            parts.pipeline.restore()
+            parts.pipeline.restore(parts.store.orders())
             server, grpc_port = await self._listen(parts)
             http = MetricsServer(
                 parts.registry,

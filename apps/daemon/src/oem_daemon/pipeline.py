@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
@@ -123,9 +124,9 @@ class TradePipeline:
         self._touch: dict[str, BookSnapshot] = {}
         router.listeners.append(self._on_order_event)
 
-    def restore(self) -> None:
-        """Rebuild positions from the orders of the store, as a restarted daemon must."""
-        known = [(fill, order) for order in self.router.orders() for fill in order.fills]
+    def restore(self, orders: Iterable[Order]) -> None:
+        """Rebuild positions from all orders of the store, as a restarted daemon must."""
+        known = [(fill, order) for order in orders for fill in order.fills]
         for fill, order in sorted(known, key=lambda pair: pair[0].time_ns):
             sign = 1 if fill.side.value == "buy" else -1
             fee = self._fee_in_quote(fill)
@@ -150,6 +151,7 @@ class TradePipeline:
         self.portfolio.mark({symbol: bar.close for symbol, bar in bars.items()}, now)
         for proposal in self._scheduler.propose(self.feed, bars, self.portfolio.equity):
             await self._carry(proposal, bars[proposal.symbol])
+        self._ledger.sync()
         self.cycles += 1
         self._metrics.cycles.inc()
         self._show()

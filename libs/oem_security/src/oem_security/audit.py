@@ -93,7 +93,9 @@ def _kind(path: Path) -> str | None:
     if path.suffix == ".jsonl" and path.with_name(path.name + ".lock").exists():
         return "journal"
     # either word alone will do, so that a changed byte does not hide an envelope
-    if path.suffix == ".json" and any(w in _head(path) for w in (b'"payloadType"', b'"signatures"')):
+    if path.suffix == ".json" and any(
+        w in _head(path) for w in (b'"payloadType"', b'"signatures"')
+    ):
         return "envelope"
     return None
 

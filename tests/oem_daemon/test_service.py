@@ -1,0 +1,189 @@
+"""The daemon from outside: real gRPC with mutual TLS, tokens, streams and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from oem_api import ApiError, AsyncTradingClient, TlsMaterial, pb
+from oem_daemon.bootstrap import AUDIENCE
+from oem_daemon.daemon import Daemon
+from oem_security import CertificateAuthority, Keyring, issue_token, read_journal
+from site_support import MadeSite, make_site
+
+
+class Running:
+    def __init__(self, made: MadeSite, facts: dict[str, str]) -> None:
+        self.made = made
+        self.site = made.site
+        self.target = facts["grpc"]
+        self.metrics = facts["metrics"]
+
+    def tls(self, name: str = "client") -> TlsMaterial:
+        folder = self.site.mtls
+        return TlsMaterial(
+            ca=folder / "ca.pem",
+            certificate=folder / f"{name}.pem",
+            private_key=folder / f"{name}.key",
+        )
+
+    def client(self, token: str | None = None, name: str = "client") -> AsyncTradingClient:
+        return AsyncTradingClient(self.target, self.tls(name), token or self.made.token)
+
+    async def get(self, path: str) -> str:
+        url = self.metrics.removesuffix("/metrics") + path
+
+        def read() -> str:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return str(answer.read().decode())
+
+        return await asyncio.to_thread(read)
+
+    async def cycles_done(self) -> None:
+        for _ in range(300):
+            if json.loads(await self.get("/healthz"))["cycles_done"]:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError("the cycles did not end")
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    made = make_site(tmp_path, bars=100)
+    daemon = Daemon(made.site, cycles=25)
+    task = asyncio.create_task(daemon.run())
+    ready = made.site.runtime / "daemon.json"
+    while not ready.exists():
+        assert not task.done(), task.exception()
+        await asyncio.sleep(0.02)
+    yield Running(made, json.loads(ready.read_text()))
+    daemon._stop.set()
+    assert await task == 0
+    assert not ready.exists()
+
+
+async def test_everything_can_be_read_from_outside(running: Running) -> None:
+    await running.cycles_done()
+    async with running.client() as client:
+        status = await client.status()
+        assert (status.caller, list(status.caller_roles)) == ("alice", ["operator"])
+        assert status.cycles == 25
+        assert status.trading_state == pb.TRADING_STATE_ACTIVE
+        assert status.decision_log_seq > 25
+        orders = await client.orders(page_size=2)
+        assert len(orders.orders) == 2
+        assert orders.next_page_token
+        everything = [o async for o in client.iter_orders(page_size=3)]
+        assert len({o.client_order_id for o in everything}) == len(everything)
+        filled = [f async for f in client.iter_fills()]
+        assert filled
+        assert all(abs(sum(c.bps for c in f.costs) - f.cost_bps) < 1e-9 for f in filled)
+        decisions = await client.decisions(verdict=pb.VERDICT_ACCEPT)
+        assert all(d.verdict == pb.VERDICT_ACCEPT for d in decisions.decisions)
+        risk = await client.risk()
+        assert {limit.name for limit in risk.limits} >= {"leverage", "drawdown"}
+    text = await running.get("/metrics")
+    assert "oem_cycles_total 25.0" in text
+    assert 'live_orders_total{outcome="filled",venue="paper"}' in text
+    assert json.loads(await running.get("/readyz"))["ready"] is True
+
+
+async def test_an_operators_order_and_its_replay(running: Running) -> None:
+    await running.cycles_done()
+    request = pb.SubmitOrderRequest(
+        client_order_id="op-1", symbol="BTC/USDT", side=pb.SIDE_BUY, type=pb.ORDER_TYPE_MARKET,
+        quantity="0.01", reason="test",
+    )  # fmt: skip
+    async with running.client() as client:
+        order = await client.submit_order(request)
+        assert order.state == pb.ORDER_STATE_FILLED
+        again = await client.submit_order(request)
+        assert again.venue_order_id == order.venue_order_id
+        request.quantity = "0.02"
+        with pytest.raises(ApiError) as caught:
+            await client.submit_order(request)
+        assert caught.value.code == "ALREADY_EXISTS"
+        with pytest.raises(ApiError) as caught:
+            await client.cancel_order("nobody", "test")
+        assert caught.value.code == "NOT_FOUND"
+        request.client_order_id, request.quantity = "op-2", "much"
+        with pytest.raises(ApiError, match="decimal number"):
+            await client.submit_order(request)
+
+
+async def test_a_resting_order_is_cancelled(running: Running) -> None:
+    await running.cycles_done()
+    async with running.client() as client:
+        await client.submit_order(
+            pb.SubmitOrderRequest(
+                client_order_id="rest-1", symbol="BTC/USDT", side=pb.SIDE_BUY,
+                type=pb.ORDER_TYPE_LIMIT, quantity="0.01", limit_price="1000.00", reason="rest",
+            )
+        )  # fmt: skip
+        listed = await client.orders(open_only=True)
+        assert [o.client_order_id for o in listed.orders] == ["rest-1"]
+        order = await client.cancel_order("rest-1", "changed my mind")
+        assert order.state == pb.ORDER_STATE_CANCELED
+
+
+async def test_events_are_streamed_and_a_halt_is_one(running: Running) -> None:
+    await running.cycles_done()
+    seen: list[str] = []
+    async with running.client() as client:
+        events = client.events()
+        assert (await anext(events)).WhichOneof("value") == "heartbeat"
+        await client.submit_order(
+            pb.SubmitOrderRequest(
+                client_order_id="op-5", symbol="ETH/USDT", side=pb.SIDE_BUY,
+                type=pb.ORDER_TYPE_MARKET, quantity="0.1", reason="stream",
+            )
+        )  # fmt: skip
+        status = await client.set_trading_state(pb.TRADING_STATE_HALTED, "drill")
+        assert status.trading_state == pb.TRADING_STATE_HALTED
+        async with asyncio.timeout(10):
+            async for event in events:
+                seen.append(event.WhichOneof("value") or "")
+                if "status" in seen:
+                    break
+    assert {"order", "fill", "status"} <= set(seen)
+
+
+async def test_calls_without_token_scope_or_certificate_are_refused_and_audited(
+    running: Running,
+) -> None:
+    keyring = Keyring.open(running.site.keys)
+    auditor = issue_token(keyring, audience=AUDIENCE, subject="bob", roles=("auditor",), ttl_s=60)
+    other = issue_token(keyring, audience="elsewhere", subject="eve", roles=("operator",), ttl_s=60)
+    for token, code in (("forged", "UNAUTHENTICATED"), (other, "UNAUTHENTICATED")):
+        async with running.client(token) as client:
+            with pytest.raises(ApiError) as caught:
+                await client.status()
+            assert caught.value.code == code
+    async with running.client(auditor) as client:
+        assert (await client.status()).caller == "bob"
+        with pytest.raises(ApiError, match="may not trade:control"):
+            await client.set_trading_state(pb.TRADING_STATE_HALTED, "no right")
+    bare = TlsMaterial(ca=running.site.mtls / "ca.pem")
+    async with AsyncTradingClient(running.target, bare, running.made.token) as client:
+        with pytest.raises(ApiError):
+            await client.status()
+    audit = list(read_journal(running.site.rbac_audit, keyring))
+    assert {r.kind for r in audit} >= {"rbac.granted", "rbac.denied"}
+
+
+async def test_a_revoked_certificate_is_refused_on_the_next_call(running: Running) -> None:
+    authority = CertificateAuthority.open(running.site.mtls)
+    authority.issue_client("second")
+    async with running.client(name="second") as client:
+        await client.status()
+        serial = next(e.serial for e in authority.issued() if e.name == "second")
+        authority.revoke(serial)
+        with pytest.raises(ApiError, match="revoked"):
+            await client.status()
+    async with running.client() as client:
+        await client.status()

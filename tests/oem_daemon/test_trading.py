@@ -1,0 +1,140 @@
+"""From bar to ledger: what the pipeline decides, sends and writes down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import oem_tco
+from oem_daemon.bootstrap import Parts, check_site, compose
+from oem_daemon.errors import DecisionLogFailed, OrderRefused
+from oem_exec import KillState, OrderIntent, OrderState, Side
+from oem_security import Keyring, read_journal, verify_journal
+from site_support import MadeSite, make_site
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MadeSite:
+    return make_site(tmp_path, bars=120)
+
+
+@pytest.fixture
+async def parts(made: MadeSite) -> AsyncIterator[Parts]:
+    found = compose(made.site, check_site(made.site), lambda _: None)
+    with found.resources:
+        await found.router.start()
+        yield found
+        await found.router.stop()
+
+
+async def cycle(parts: Parts, count: int) -> None:
+    for _ in range(count):
+        await parts.pipeline.run_cycle()
+
+
+async def test_every_decision_and_order_is_in_the_signed_log(made: MadeSite, parts: Parts) -> None:
+    await cycle(parts, 60)
+    log = made.site.decision_log("paper")
+    keyring = Keyring.open(made.site.keys)
+    records = list(read_journal(log, keyring))
+    verdicts = {
+        r.body["decision_id"]: r.body["verdict"] for r in records if r.kind == "decision.verdict"
+    }
+    intents = {r.body["intent"]["intent_id"] for r in records if r.kind == "order.intent"}
+    accepted = {name for name, verdict in verdicts.items() if verdict == "accept"}
+    assert len(verdicts) == len(parts.pipeline.decisions) > 5
+    assert intents <= accepted
+    assert intents == {order.intent_id for order in parts.router.orders()}
+    assert verify_journal(log, keyring).records == len(records)
+    replayed = oem_tco.replay((str(r.seq), r.kind, r.body) for r in records)
+    assert (replayed.checked, replayed.differences) == (len(verdicts), ())
+
+
+async def test_portfolio_ledger_and_store_agree(made: MadeSite, parts: Parts) -> None:
+    await cycle(parts, 60)
+    held: dict[str, Decimal] = {}
+    for order in parts.router.orders():
+        for fill in order.fills:
+            sign = 1 if fill.side is Side.BUY else -1
+            held[fill.symbol] = held.get(fill.symbol, Decimal(0)) + sign * fill.quantity
+    positions = parts.pipeline.portfolio.positions
+    assert {s: p.quantity for s, p in positions.items() if s in held} == held
+    rows = parts.ledger.rows()
+    assert len(rows.orders) == len(parts.router.orders())
+    assert len(rows.fills) == len(parts.pipeline.fills)
+    result = oem_tco.analyze(rows)
+    assert sum(result.total.parts.values()) == result.total.total
+    assert result.total.bps(oem_tco.Component.FEES) == pytest.approx(10.0, abs=0.01)
+
+
+async def test_a_restart_rebuilds_positions_and_goes_on_with_the_next_bar(
+    made: MadeSite, parts: Parts
+) -> None:
+    await cycle(parts, 40)
+    before = {s: p.quantity for s, p in parts.pipeline.portfolio.positions.items()}
+    cash = parts.pipeline.portfolio.cash
+    newest = parts.pipeline.feed.current()["BTC/USDT"].close_ns
+    await parts.router.stop()
+    parts.resources.close()
+    again = compose(made.site, check_site(made.site), lambda _: None)
+    with again.resources:
+        await again.router.start()
+        again.pipeline.restore(again.store.orders())
+        assert again.pipeline.portfolio.cash == cash
+        assert {s: p.quantity for s, p in again.pipeline.portfolio.positions.items()} == before
+        assert again.pipeline.feed.current()["BTC/USDT"].close_ns <= newest
+        await again.pipeline.run_cycle()
+        await again.router.stop()
+
+
+def intent(name: str, quantity: str, side: Side = Side.BUY) -> OrderIntent:
+    return OrderIntent(name, "BTC/USDT", side, Decimal(quantity), strategy="operator")
+
+
+async def test_an_operators_order_is_checked_and_never_sent_twice(parts: Parts) -> None:
+    send = parts.pipeline.operator_order
+    order = await send(intent("op-1", "0.01"), caller="alice", reason="test")
+    assert order.state is OrderState.FILLED
+    again = await send(intent("op-1", "0.01"), caller="alice", reason="test")
+    assert again.client_order_id == order.client_order_id
+    assert len(parts.router.orders()) == 1
+    with pytest.raises(OrderRefused, match="order_size, position"):
+        await send(intent("op-2", "5"), caller="alice", reason="too much")
+    assert len(parts.router.orders()) == 1
+
+
+async def test_a_halt_stops_entries_and_is_journalled(made: MadeSite, parts: Parts) -> None:
+    await parts.router.set_kill_state(KillState.HALTED, reason="drill", operator="alice")
+    await cycle(parts, 30)
+    assert parts.router.orders() == ()
+    kinds = {
+        r.kind for r in read_journal(made.site.decision_log("paper"), Keyring.open(made.site.keys))
+    }
+    assert "router.kill_state" in kinds
+
+
+async def test_a_full_disk_on_the_decision_log_stops_trading_and_says_so(made: MadeSite) -> None:
+    failures: list[DecisionLogFailed] = []
+    parts = compose(made.site, check_site(made.site), failures.append)
+    await parts.router.start()
+    await cycle(parts, 20)
+    orders = len(parts.router.orders())
+    size = made.site.decision_log("paper").stat().st_size
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, parts.log._journal._file)
+    os.close(full)
+    with pytest.raises(DecisionLogFailed, match="No space left"):
+        await cycle(parts, 60)
+    assert len(failures) == 1
+    assert "restart" in failures[0].remedy
+    assert len(parts.router.orders()) == orders
+    with pytest.raises(DecisionLogFailed):
+        await parts.pipeline.operator_order(intent("op-9", "0.01"), caller="a", reason="")
+    await parts.router.stop()
+    parts.resources.close()
+    assert made.site.decision_log("paper").stat().st_size == size
+    verify_journal(made.site.decision_log("paper"), Keyring.open(made.site.keys))

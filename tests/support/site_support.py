@@ -1,0 +1,47 @@
+"""A whole site, made the way an operator makes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from oem_daemon.provision import (
+    Vendor,
+    init_site,
+    issue_access,
+    provision_license,
+    sign_config,
+    write_config,
+)
+from oem_daemon.site import Site
+
+
+@dataclass(frozen=True)
+class MadeSite:
+    site: Site
+    token: str
+
+    @property
+    def root(self) -> Path:
+        return self.site.root
+
+
+def make_site(
+    folder: Path, *, bars: int = 80, days: int = 365, features: tuple[str, ...] = ("paper",)
+) -> MadeSite:
+    site = Site(folder / "site")
+    init_site(site)
+    vendor = Vendor(folder / "vendor")
+    provision_license(site, vendor, features=features, approved_by="tester", days=days)
+    token = issue_access(site, operator="alice", roles=("operator",))
+    write_config(site, data=None, bars=bars, seed=7)
+    sign_config(site)
+    return MadeSite(site, token.read_text().strip())
+
+
+def edit_config(site: Site, old: str, new: str, *, sign: bool = True) -> None:
+    text = site.config.read_text()
+    assert old in text
+    site.config.write_text(text.replace(old, new))
+    if sign:
+        sign_config(site)
