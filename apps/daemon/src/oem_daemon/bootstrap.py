@@ -200,9 +200,20 @@ def compose(
             metrics,
         )
         return Parts(
-            checked, pipeline, store, router, router_metrics, ledger, log, gatekeeper, metrics, registry,
-            events, clock, stack.pop_all(),
-        )  # fmt: skip
+            checked=checked,
+            pipeline=pipeline,
+            store=store,
+            router=router,
+            router_metrics=router_metrics,
+            ledger=ledger,
+            log=log,
+            gatekeeper=gatekeeper,
+            metrics=metrics,
+            registry=registry,
+            events=events,
+            clock=clock,
+            resources=stack.pop_all(),
+        )
 
 
 def strategy_of(slot: StrategySlot) -> Strategy:
