@@ -43,7 +43,7 @@ class OrderQuery:
     hold_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.quantity > 0 or not self.quantity.is_finite():
+        if not self.quantity.is_finite() or self.quantity <= 0:
             raise InputError(
                 f"quantity {self.quantity} is not positive",
                 where=self.symbol,
