@@ -24,7 +24,7 @@ class Reason(enum.StrEnum):
     """Why a candidate is not accepted; the reference page is generated from these."""
 
     NOT_A_NUMBER = "not_a_number"
-    """Edge, its error, probability or cost is not finite, or the probability not in [0, 1]."""
+    """A number is not finite, the probability not in [0, 1], or an error or a time negative."""
     NET_EDGE = "net_edge"
     """The edge after costs, less the caution, is below its threshold."""
     PROBABILITY = "probability"
@@ -110,8 +110,12 @@ class DecisionOrchestrator:
             made.probability,
             cost.expected_bps,
             cost.high_bps,
+            inputs.stress.worst_latency_ms,
+            inputs.stress.volatility_bps_per_sqrt_s,
         )
+        # min() passes over a nan, so an unknown volatility would look like no stress at all
         sound = all(map(math.isfinite, numbers)) and 0 <= made.probability <= 1
+        sound = sound and min(made.edge_sigma_bps, *numbers[-2:]) >= 0
         if not sound:
             broken = (Reason.NOT_A_NUMBER,)
             return Decision(made.candidate_id, Verdict.REJECT, broken, {}, 0.0, 0.0, 0.0)
@@ -168,7 +172,8 @@ def _blocks(inputs: DecisionInputs) -> Iterator[Reason]:
     risk, entry = inputs.risk, inputs.candidate.kind is CandidateKind.ENTRY
     if not risk.allowed:
         yield Reason.RISK
-    if risk.kill_switch == "halted" or (risk.kill_switch == "reducing" and entry):
+    # a word that is not known stops everything: the switch fails closed
+    if risk.kill_switch != "active" and (risk.kill_switch != "reducing" or entry):
         yield Reason.KILL_SWITCH
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from oem_tco.decision.facts import DecisionInputs
-from oem_tco.decision.orchestrator import Decision, DecisionOrchestrator
+from oem_tco.decision.orchestrator import Decision, DecisionOrchestrator, Verdict
 from oem_tco.decision.policy import DecisionPolicy
 from oem_tco.errors import ReplayError
 
@@ -88,12 +88,14 @@ def replay(records: Iterable[tuple[str, str, Mapping[str, Any]]]) -> ReplayResul
                 remedy="verify the log first: oem journal verify",
             ) from None
         fresh = DecisionOrchestrator(policy).decide(inputs).to_record()
-        alternative = logged["reasons"] == ["alternative"]
-        for name in _FIELDS:
-            if alternative and name in ("verdict", "reasons"):
-                continue
-            if fresh[name] != logged[name]:
-                differences.append(Difference(where, name, logged[name], fresh[name]))
+        if logged["reasons"] == ["alternative"] and fresh["verdict"] == Verdict.ACCEPT.value:
+            # it was good enough alone, and another of its group, in a record of its own, was better
+            fresh |= {"verdict": Verdict.DO_NOTHING.value, "reasons": logged["reasons"]}
+        differences += [
+            Difference(where, name, logged[name], fresh[name])
+            for name in _FIELDS
+            if fresh[name] != logged[name]
+        ]
     return ReplayResult(checked, tuple(differences))
 
 

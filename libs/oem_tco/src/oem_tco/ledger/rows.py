@@ -99,6 +99,15 @@ class FillRow:
                 where=self.fill_id,
                 remedy="give the fee as the venue reports it, positive for a cost",
             )
+        if self.fee_rate_to_quote is not None:
+            _require_positive(self.fill_id, fee_rate_to_quote=self.fee_rate_to_quote)
+        for name, quote in (("bid", self.bid), ("ask", self.ask)):
+            if quote is not None and not quote.is_finite():
+                raise InputError(
+                    f"{name} {quote} is not a number",
+                    where=self.fill_id,
+                    remedy="leave the quote empty where it is not known",
+                )
 
 
 def to_cells(row: OrderRow | FillRow) -> list[str]:

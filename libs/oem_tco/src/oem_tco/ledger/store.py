@@ -49,10 +49,11 @@ class CostLedger:
             folder.mkdir(parents=True, exist_ok=True)
             for name, kind in (("orders.csv", OrderRow), ("fills.csv", FillRow)):
                 path = folder / name
-                if not path.exists():
-                    path.write_text(_line(header(kind)), encoding="utf-8")
-                elif _drop_torn(path):
+                if path.exists() and _drop_torn(path):
                     recovered.append(name)
+                # a crash while the file was made may have torn the header itself
+                if not path.exists() or not path.stat().st_size:
+                    path.write_text(_line(header(kind)), encoding="utf-8")
         except OSError as error:
             raise _refused(error, folder) from None
         return cls(folder, tuple(recovered))
