@@ -194,6 +194,7 @@ class SimExchange:
 
     def find(self, owner: str, client_order_id: str) -> list[SimOrder]:
         """Return the orders an account gave this client order id, oldest first."""
+        self.expire()
         return [self.orders[i] for i in self._by_client.get((owner, client_order_id), ())]
 
     def open_orders(self, owner: str) -> list[SimOrder]:
