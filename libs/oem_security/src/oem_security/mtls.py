@@ -37,6 +37,7 @@ CRL_DAYS = 90
 TLS12_PSK_SUITE = "PSK-AES128-CBC-SHA"
 """The only TLS 1.2 suite grpc is left with; it needs a shared key nobody has, so 1.3 remains."""
 _MAX_BYTES = 1 << 20
+_MAX_KNOWN = 256
 
 
 class Use(enum.Enum):
@@ -341,6 +342,7 @@ class PeerCheck:
         self._stamp: tuple[int, int] = (0, 0)
         self._crl = self._load_crl()
         self._number = _crl_number(self._crl)
+        self._known: dict[bytes, x509.Certificate] = {}
 
     def check(self, auth_context: Mapping[str, Iterable[bytes]]) -> PeerIdentity:
         """Return who the peer is.
@@ -358,23 +360,28 @@ class PeerCheck:
         pem = b"".join(auth_context.get("x509_pem_cert", ()))
         if not pem:
             raise _refused("the peer shows no certificate", "connect with a client certificate")
-        certificate = x509.load_pem_x509_certificate(pem)
-        self.check_certificate(certificate, Use.CLIENT)
+        certificate = self._known.get(pem)
+        if certificate is None:
+            certificate = x509.load_pem_x509_certificate(pem)
+            self.check_certificate(certificate, Use.CLIENT)
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            self._known[pem] = certificate
+        else:
+            # issuer and use of the same bytes cannot change; date and revocation can
+            self._require_in_force(certificate)
         common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         name = str(common[0].value) if common else ""
         return PeerIdentity(name, f"{certificate.serial_number:x}")
 
     def check_certificate(self, certificate: x509.Certificate, use: Use) -> None:
         """Raise CertificateError unless this CA issued it for this use and it is in force."""
-        now = _now(self._clock)
         try:
             certificate.verify_directly_issued_by(self._ca)
         except (ValueError, TypeError, InvalidSignature):
             raise _refused(
                 "the certificate is of another authority", "use one that this site issued"
             ) from None
-        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-            raise _refused("the certificate is out of date", "renew it with: oem mtls renew")
         wanted = (
             ExtendedKeyUsageOID.SERVER_AUTH
             if use is Use.SERVER
@@ -386,6 +393,12 @@ class PeerCheck:
             granted = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE])
         if wanted not in granted:
             raise _refused(f"the certificate is not for a {use.value}", "use the right one")
+        self._require_in_force(certificate)
+
+    def _require_in_force(self, certificate: x509.Certificate) -> None:
+        now = _now(self._clock)
+        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+            raise _refused("the certificate is out of date", "renew it with: oem mtls renew")
         crl = self._current_crl()
         next_update = crl.next_update_utc
         if next_update is None or next_update < now:
