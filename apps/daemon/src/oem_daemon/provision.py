@@ -110,6 +110,23 @@ def issue_access(site: Site, *, operator: str, roles: tuple[str, ...], days: int
     authority = CertificateAuthority.create(site.mtls)
     authority.issue_server()
     authority.issue_client()
+    return issue_operator_token(site, operator=operator, roles=roles, days=days)
+
+
+def issue_operator_token(
+    site: Site, *, operator: str, roles: tuple[str, ...], days: int = 30
+) -> Path:
+    """Issue a token for the site's daemon into a private file; returns the file.
+
+    Raises:
+        NotReady: The operator's name cannot be a file's name.
+    """
+    if not operator.replace("-", "").replace("_", "").isalnum():
+        raise NotReady(
+            f"{operator!r} cannot name a token file",
+            where="operator",
+            remedy="use letters, digits, '-' and '_'",
+        )
     token = issue_token(
         Keyring.open(site.keys),
         audience=AUDIENCE,

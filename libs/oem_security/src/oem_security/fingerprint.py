@@ -222,7 +222,10 @@ def load_fingerprint(path: Path, keyring: Keyring) -> Fingerprint:
         SealError: Its seal does not hold.
     """
     data = read_bounded(
-        path, 1 << 20, what="expected fingerprint", remedy="take one: oem fingerprint take"
+        path,
+        1 << 20,
+        what="expected fingerprint",
+        remedy="a request takes one: oem license request",
     )
     return Fingerprint.from_fields(
         Fields(open_payload(data, PayloadType.DOCUMENT, keyring), str(path))

@@ -131,9 +131,7 @@ class Keyring:
             StorageError: Others can read it.
         """
         path = directory / KEYRING_FILE
-        data = read_bounded(
-            path, _MAX_BYTES, what="keyring", remedy="make one with oem init or oem keys init"
-        )
+        data = read_bounded(path, _MAX_BYTES, what="keyring", remedy="make one with: oem init")
         require_private(path)
         fields = Fields(loads(data, what="keyring", max_bytes=_MAX_BYTES), str(path))
         if (fields.text("format"), fields.integer("version", 1, 1)) != ("oem-keyring", 1):
@@ -156,7 +154,7 @@ class Keyring:
         raise KeyringError(
             f"there is no active {purpose.value} key in this {self.kind.value} keyring",
             where=str(self.directory / KEYRING_FILE),
-            remedy="use the keyring of the right kind, or rotate the key: oem keys rotate",
+            remedy="use the keyring of the right kind",
         )
 
     def usable(self, purpose: Purpose) -> tuple[KeyEpoch, ...]:
@@ -182,7 +180,7 @@ class Keyring:
         raise InputError(
             f"there is no key {purpose.value}/{number}",
             where=str(self.directory / KEYRING_FILE),
-            remedy="list the keys with oem keys status",
+            remedy="name one of " + ", ".join(e.name for e in self.epochs),
         )
 
     def rotate(self, purpose: Purpose, clock: Clock, rule: RotationRule | None = None) -> Keyring:

@@ -1,0 +1,61 @@
+"""`oem token`: issue and inspect operator tokens."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from oem_cli.exit_codes import ExitCode
+from oem_cli.output import Output
+from oem_cli.parser import Verbs
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verbs of `oem token`."""
+    verbs = Verbs(parser)
+    issue = verbs.add("issue", run_issue, "issue an operator token into secrets/tokens")
+    issue.add_argument("--subject", required=True, help="who holds it")
+    issue.add_argument("--role", action="append", required=True, help="role; may be repeated")
+    issue.add_argument("--days", type=int, default=30, help="days it is valid (default: 30)")
+    inspect = verbs.add("inspect", run_inspect, "show what a token claims; nothing is verified")
+    inspect.add_argument("file", type=Path, metavar="FILE", help="the token's file")
+
+
+def run_issue(args: argparse.Namespace, out: Output) -> ExitCode:
+    """Issue a token."""
+    from oem_daemon.provision import issue_operator_token
+    from oem_daemon.site import Site
+
+    path = issue_operator_token(
+        Site(args.site), operator=args.subject, roles=tuple(args.role), days=args.days
+    )
+    out.report({"token_file": str(path)}, f"token of {args.subject} is in {path}")
+    return ExitCode.OK
+
+
+def run_inspect(args: argparse.Namespace, out: Output) -> ExitCode:
+    """Show a token's claims."""
+    from oem_security import InputError, inspect_token
+    from oem_security.clock import NS_PER_SECOND, rfc3339
+
+    try:
+        text = args.file.read_text().strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        raise InputError(
+            "there is no token in this file", where=str(args.file), remedy="correct the path"
+        ) from None
+    token = inspect_token(text)
+    expires = rfc3339(token.expires_s * NS_PER_SECOND)[:19] + "Z"
+    out.report(
+        {
+            "id": token.token_id,
+            "subject": token.subject,
+            "audience": token.audience,
+            "roles": list(token.roles),
+            "expires": expires,
+            "device": token.device,
+        },
+        f"{token.subject} ({', '.join(token.roles)}) for {token.audience}, until {expires}, "
+        f"id {token.token_id}; not verified",
+    )
+    return ExitCode.OK

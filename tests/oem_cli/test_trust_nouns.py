@@ -1,0 +1,99 @@
+"""Licence, certificates, tokens and logs from the command line, as site and vendor use them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from oem_cli.__main__ import main
+
+
+class Shell:
+    def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.root = root
+        self._capsys = capsys
+
+    def __call__(self, *words: object, code: int = 0) -> dict[str, object]:
+        got = main([*map(str, words), "--site", str(self.root / "site"), "--json"])
+        printed = self._capsys.readouterr()
+        assert got == code, printed.err
+        assert "Traceback" not in printed.err
+        return json.loads(printed.out) if printed.out else {"error": printed.err}
+
+
+@pytest.fixture
+def oem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    shell = Shell(tmp_path, capsys)
+    shell("init")
+    return shell
+
+
+def test_a_licence_travels_between_site_and_vendor(oem: Shell) -> None:
+    vendor, files = oem.root / "vendor", oem.root / "usb"
+    files.mkdir()
+    oem("license", "request", files / "request.json", "--feature", "paper", code=3)
+    oem("license", "anchors", files / "anchors.json", "--vendor", vendor)
+    oem("license", "trust", files / "anchors.json")
+    oem("license", "request", files / "request.json", "--feature", "paper")
+    issued = ("issue", files / "request.json", files / "license.json", "--vendor", vendor)
+    oem("license", *issued, "--feature", "paper", "--approved-by", "bob")
+    oem("license", "verify", code=3)
+    oem("license", "install", files / "license.json")
+    held = oem("license", "verify")
+    assert (held["features"], held["device"]) == (["paper"], "match")
+    registry = oem("journal", "summary", oem.root / "site" / "var" / "licenses" / "registry.jsonl")
+    assert registry["kinds"] == {
+        "journal.checkpoint": 1,
+        "journal.opened": 1,
+        "license.installed": 1,
+    }
+
+
+def test_certificates_are_issued_renewed_and_revoked(oem: Shell) -> None:
+    oem("mtls", "status", code=3)
+    oem("mtls", "init")
+    oem("mtls", "init", code=8)
+    oem("mtls", "issue", "console")
+    oem("mtls", "renew", "server")
+    oem("mtls", "renew", "nobody", code=3)
+    oem("mtls", "revoke", "console")
+    oem("mtls", "revoke", "console", code=3)
+    assert oem("mtls", "crl")["number"] == 3
+    listed = oem("mtls", "status")["certificates"]
+    assert isinstance(listed, list)
+    assert [(c["name"], bool(c["revoked"])) for c in listed] == [
+        ("server", False),
+        ("client", False),
+        ("console", True),
+        ("server", False),
+    ]
+
+
+def test_a_token_is_issued_and_inspected(oem: Shell) -> None:
+    made = oem("token", "issue", "--subject", "alice", "--role", "auditor", "--days", 2)
+    path = Path(str(made["token_file"]))
+    assert path.stat().st_mode & 0o077 == 0
+    shown = oem("token", "inspect", path)
+    assert (shown["subject"], shown["roles"]) == ("alice", ["auditor"])
+    oem("token", "issue", "--subject", "../alice", "--role", "auditor", code=8)
+    oem("token", "inspect", oem.root / "none", code=3)
+
+
+def test_a_changed_log_ends_in_one_line_that_names_the_place(oem: Shell) -> None:
+    from oem_daemon.site import Site
+    from oem_security import Journal, Keyring
+
+    site = Site(oem.root / "site")
+    log = site.decision_log("paper")
+    with Journal.open(log, Keyring.open(site.keys)) as journal:
+        journal.append("note", {"text": "hello"})
+    assert oem("journal", "verify", log, "--strict")["ok"] is True
+    log.write_bytes(log.read_bytes().replace(b"hello", b"hallo"))
+    said = oem("journal", "verify", log, code=4)
+    assert ":2" in str(said["error"])
+
+
+def test_costs_without_a_ledger_are_refused_with_a_remedy(oem: Shell) -> None:
+    assert "trade first" in str(oem("tco", "analyze", code=7)["error"])
