@@ -90,7 +90,7 @@ def _files(root: Path, paths: tuple[Path, ...]) -> list[Path]:
 def _kind(path: Path) -> str | None:
     if path.name.endswith(SEAL_SUFFIX):
         return "seal" if _is_seal(path) else "envelope"
-    if path.suffix == ".jsonl" and path.with_name(path.name + ".lock").exists():
+    if path.suffix == ".jsonl" and _is_journal(path):
         return "journal"
     # either word alone will do, so that a changed byte does not hide an envelope
     if path.suffix == ".json" and any(
@@ -98,6 +98,15 @@ def _kind(path: Path) -> str | None:
     ):
         return "envelope"
     return None
+
+
+def _is_journal(path: Path) -> bool:
+    """A lock beside it or an opening record makes a journal; deleting one does not hide it."""
+    if path.with_name(path.name + ".lock").exists():
+        return True
+    with path.open("rb") as stream:
+        first = stream.readline(4096)
+    return b"journal.opened" in first or b'"prev":"' in first
 
 
 def _is_seal(sidecar: Path) -> bool:

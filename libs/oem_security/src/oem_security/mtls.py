@@ -355,14 +355,20 @@ class PeerCheck:
                 revoked, or the revocation list itself is not valid.
         """
         version = b"".join(auth_context.get("ssl_tls_version", ()))
-        if version and version != b"TLSv1.3":
-            raise _refused(f"the connection uses {version.decode()}", "connect with TLS 1.3")
+        if version != b"TLSv1.3":
+            used = version.decode("ascii", "replace") or "an unknown version of TLS"
+            raise _refused(f"the connection uses {used}", "connect with TLS 1.3")
         pem = b"".join(auth_context.get("x509_pem_cert", ()))
         if not pem:
             raise _refused("the peer shows no certificate", "connect with a client certificate")
         certificate = self._known.get(pem)
         if certificate is None:
-            certificate = x509.load_pem_x509_certificate(pem)
+            try:
+                certificate = x509.load_pem_x509_certificate(pem)
+            except ValueError:
+                raise _refused(
+                    "the peer's certificate is malformed", "use one that this site issued"
+                ) from None
             self.check_certificate(certificate, Use.CLIENT)
             if len(self._known) >= _MAX_KNOWN:
                 self._known.clear()

@@ -165,7 +165,7 @@ class Journal:
         """Sign size and Merkle root of everything written so far."""
         with self._gate:
             self._require_open()
-            done: Future[Receipt] = Future()
+            done = _promise()
             self._queue.put(_Entry(CHECKPOINT, b"", done))
         return done.result()
 
@@ -205,7 +205,7 @@ class Journal:
         self._enqueue(kind, encode_body(body)).result()
 
     def _enqueue(self, kind: str, body: bytes) -> Future[Receipt]:
-        done: Future[Receipt] = Future()
+        done = _promise()
         with self._gate:
             self._require_open()
             self._queue.put(_Entry(kind, body, done))
@@ -287,6 +287,13 @@ class Journal:
         except OSError:
             # the torn tail stays; opening the journal again moves it aside
             return
+
+
+def _promise() -> Future[Receipt]:
+    """Return a future that a caller who stops waiting cannot cancel: its entry is on its way."""
+    done: Future[Receipt] = Future()
+    done.set_running_or_notify_cancel()
+    return done
 
 
 def _write_all(handle: int, data: bytes) -> None:
