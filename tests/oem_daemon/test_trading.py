@@ -77,6 +77,7 @@ async def test_a_restart_rebuilds_positions_and_goes_on_with_the_next_bar(
     await cycle(parts, 40)
     before = {s: p.quantity for s, p in parts.pipeline.portfolio.positions.items()}
     cash = parts.pipeline.portfolio.cash
+    placed = len(parts.pipeline.orders())
     newest = parts.pipeline.feed.current()["BTC/USDT"].close_ns
     await parts.router.stop()
     parts.resources.close()
@@ -85,6 +86,7 @@ async def test_a_restart_rebuilds_positions_and_goes_on_with_the_next_bar(
         await again.router.start()
         again.pipeline.restore(again.store.orders())
         assert again.pipeline.portfolio.cash == cash
+        assert len(again.pipeline.orders()) == placed > 0
         assert {s: p.quantity for s, p in again.pipeline.portfolio.positions.items()} == before
         assert again.pipeline.feed.current()["BTC/USDT"].close_ns <= newest
         await again.pipeline.run_cycle()

@@ -92,7 +92,7 @@ class Daemon:
         service = TradingService(
             facts=ServiceFacts(
                 version=VERSION,
-                started_ns=parts.clock.now_ns(),
+                started_ns=time.time_ns(),
                 config=parts.checked.config,
                 config_sha384=parts.checked.config_sha384,
                 guard=parts.checked.guard,

@@ -122,16 +122,24 @@ class TradePipeline:
         self._numbers = count(1)
         self._run = f"{clock.now_ns():x}"
         self._touch: dict[str, BookSnapshot] = {}
+        self._history: dict[str, Order] = {}
         router.listeners.append(self._on_order_event)
 
     def restore(self, orders: Iterable[Order]) -> None:
         """Rebuild positions from all orders of the store, as a restarted daemon must."""
-        known = [(fill, order) for order in orders for fill in order.fills]
+        self._history = {order.client_order_id: order for order in orders}
+        known = [(fill, order) for order in self._history.values() for fill in order.fills]
         for fill, order in sorted(known, key=lambda pair: pair[0].time_ns):
             sign = 1 if fill.side.value == "buy" else -1
             fee = self._fee_in_quote(fill)
             self.portfolio.apply_fill(fill.symbol, sign * fill.quantity, fill.price, fee)
             self._scheduler.book_fill(order.intent.strategy, fill.symbol, sign * fill.quantity)
+
+    def orders(self) -> tuple[Order, ...]:
+        """Return every order of the store, oldest first, each as it stands now."""
+        return tuple(
+            {**self._history, **{o.client_order_id: o for o in self.router.orders()}}.values()
+        )
 
     async def run_cycle(self) -> None:
         """Take the next bar, mark the book, and carry every proposal through.

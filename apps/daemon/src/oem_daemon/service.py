@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -101,7 +102,7 @@ class TradingService(TradingServiceServicer):
         await self._gatekeeper.admit("ListOrders", context)
         found = [
             order
-            for order in reversed(self._pipeline.router.orders())
+            for order in reversed(self._pipeline.orders())
             if request.symbol in ("", order.intent.symbol)
             and request.client_order_id in ("", order.intent_id)
             and not (request.open_only and order.state.terminal)
@@ -277,7 +278,7 @@ class TradingService(TradingServiceServicer):
             ),
             trading_state_reason=failure.what if failure else "",
             started_ns=facts.started_ns,
-            now_ns=self._clock.now_ns(),
+            now_ns=time.time_ns(),
             licence=pb.Licence(
                 state=pb.LICENCE_STATE_VALID,
                 licence_id=held.license_id,

@@ -117,13 +117,13 @@ def risk_view(
     return pb.Risk(
         time_ns=now_ns,
         currency=quote,
-        equity=decimal(portfolio.equity),
-        cash=decimal(portfolio.cash),
-        gross_notional=decimal(portfolio.gross_notional),
+        equity=decimal(round(portfolio.equity, 2)),
+        cash=decimal(round(portfolio.cash, 2)),
+        gross_notional=decimal(round(portfolio.gross_notional, 2)),
         leverage=decimal(round(portfolio.leverage, 6)),
-        daily_pnl=decimal(portfolio.daily_pnl),
+        daily_pnl=decimal(round(portfolio.daily_pnl, 2)),
         drawdown=decimal(round(portfolio.drawdown, 9)),
-        fees_paid=decimal(portfolio.fees_paid),
+        fees_paid=decimal(round(portfolio.fees_paid, 2)),
         open_positions=portfolio.open_positions,
         trading_state=enum_of(pb.TradingState, state),
         limits=[
@@ -143,7 +143,7 @@ def risk_view(
                 quantity=decimal(position.quantity),
                 average_price=decimal(round(position.average_price, 8)),
                 mark_price=decimal(position.mark),
-                notional=decimal(position.notional),
+                notional=decimal(round(position.notional, 2)),
                 unrealized_pnl=decimal(round(position.unrealized, 8)),
                 realized_pnl=decimal(round(position.realized, 8)),
             )
