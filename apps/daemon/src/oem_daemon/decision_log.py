@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 
 from oem_daemon.errors import DecisionLogFailed
-from oem_security import Journal, OemSecurityError
+from oem_security import Journal, OemSecurityError, Receipt
 
 
 class DecisionLog:
@@ -38,18 +39,40 @@ class DecisionLog:
         Raises:
             DecisionLogFailed: The disk refused, now or earlier.
         """
+        waiting = self._submit(kind, body)
+        try:
+            return await asyncio.wrap_future(waiting)
+        except (OemSecurityError, OSError) as error:
+            raise self._failed(error) from error
+
+    def write(self, kind: str, body: Mapping[str, object]) -> None:
+        """Hand in one record without waiting for the disk.
+
+        The log is written in order, so a later `append` returns only when this record is durable
+        too: what must stand before an action may be handed in here when the action itself is
+        appended before it happens.
+
+        Raises:
+            DecisionLogFailed: The disk refused earlier.
+        """
+        self._submit(kind, body)
+
+    def _submit(self, kind: str, body: Mapping[str, object]) -> Future[Receipt]:
         if self._failure is not None:
             raise self._failure
         try:
-            return await asyncio.wrap_future(self._journal.submit(kind, body))
+            return self._journal.submit(kind, body)
         except (OemSecurityError, OSError) as error:
-            failure = DecisionLogFailed(
-                f"the decision log cannot be written: {getattr(error, 'what', error)}; "
-                "trading is stopped",
-                where=str(self._journal.path),
-                remedy="free space or mend the disk, then restart the daemon: it resumes halted",
-            )
-            if self._failure is None:
-                self._failure = failure
-                self._on_failure(failure)
-            raise failure from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> DecisionLogFailed:
+        failure = DecisionLogFailed(
+            f"the decision log cannot be written: {getattr(error, 'what', error)}; "
+            "trading is stopped",
+            where=str(self._journal.path),
+            remedy="free space or mend the disk, then restart the daemon: it resumes halted",
+        )
+        if self._failure is None:
+            self._failure = failure
+            self._on_failure(failure)
+        return failure

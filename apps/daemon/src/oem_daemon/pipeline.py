@@ -123,6 +123,7 @@ class TradePipeline:
         self._run = f"{clock.now_ns():x}"
         self._touch: dict[str, BookSnapshot] = {}
         self._history: dict[str, Order] = {}
+        self._sending: set[str] = set()
         router.listeners.append(self._on_order_event)
 
     def restore(self, orders: Iterable[Order]) -> None:
@@ -172,23 +173,32 @@ class TradePipeline:
             ExecError: The order is invalid or trading is halted.
             DecisionLogFailed: The decision log cannot be written.
         """
-        if self._known(intent.intent_id) is None:
-            book = await self._book(intent.symbol)
-            verdict = self.gate.check_intent(self.portfolio, intent, _mid(book))
-            await self._log.append(
-                "operator.order",
-                {
-                    "client_order_id": intent.intent_id,
-                    "symbol": intent.symbol,
-                    "side": intent.side.value,
-                    "quantity": str(intent.quantity),
-                    "operator": caller,
-                    "reason": reason,
-                    "risk": verdict.record(),
-                },
-            )
+        key = intent.intent_id
+        if key in self._sending or self._known(key) is not None:
+            return await self.router.submit(intent)
+        self._sending.add(key)
+        try:
+            return await self._first_time(intent, caller, reason)
+        finally:
+            self._sending.discard(key)
+
+    async def _first_time(self, intent: OrderIntent, caller: str, reason: str) -> Order:
+        book = await self._book(intent.symbol)
+        verdict = self.gate.check_intent(self.portfolio, intent, _mid(book))
+        body = {
+            "client_order_id": intent.intent_id,
+            "symbol": intent.symbol,
+            "side": intent.side.value,
+            "quantity": str(intent.quantity),
+            "operator": caller,
+            "reason": reason,
+            "risk": verdict.record(),
+        }
+        if not verdict.allowed:
+            await self._log.append("operator.order", body)
             verdict.require()
-        return await self._send(intent, "operator", None, None)
+        self._log.write("operator.order", body)  # the router's own entry comes after it and waits
+        return await self._send(intent, book, "operator", None, None)
 
     async def _carry(self, proposal: Proposal, bar: Bar) -> None:
         started = time.perf_counter()
@@ -221,8 +231,10 @@ class TradePipeline:
             ),
         )
         decision = self._orchestrator.decide(inputs)
-        for kind, body in oem_tco.decision_records(inputs, decision, self._orchestrator.policy):
-            await self._log.append(kind, body)
+        steps = oem_tco.decision_records(inputs, decision, self._orchestrator.policy)
+        for kind, body in steps[:-1]:
+            self._log.write(kind, body)
+        await self._log.append(*steps[-1])
         order_id = ""
         outcome = decision.verdict.value
         if decision.accepted:
@@ -239,11 +251,14 @@ class TradePipeline:
         """Pass the last gate and send; returns the order's id and what became of it."""
         intent = translate.order_intent(made, created_ns=self._clock.now_ns())
         verdict = self.gate.check_candidate(self.portfolio, made, estimate)
-        await self._log.append("risk.check", {"decision_id": made.candidate_id, **verdict.record()})
+        body = {"decision_id": made.candidate_id, **verdict.record()}
         if not verdict.allowed:
+            await self._log.append("risk.check", body)
             return "", "risk_refused"
+        self._log.write("risk.check", body)  # the router's own entry comes after it and waits
         try:
-            order = await self._send(intent, SCHEDULER_NAME, made, estimate)
+            arrival = await self._book(intent.symbol)
+            order = await self._send(intent, arrival, SCHEDULER_NAME, made, estimate)
         except KillSwitchEngaged:
             return "", "halted"
         except ExecError as error:
@@ -258,16 +273,14 @@ class TradePipeline:
     async def _send(
         self,
         intent: OrderIntent,
+        arrival: BookSnapshot,
         scheduler: str,
         made: oem_tco.Candidate | None,
         estimate: oem_tco.CostEstimate | None,
     ) -> Order:
-        replayed = self._known(intent.intent_id) is not None
-        arrival = self._touch[intent.symbol] = await self._book(intent.symbol)
+        self._touch[intent.symbol] = arrival
         arrival_ns = self._clock.now_ns()
         order = await self.router.submit(intent)
-        if replayed:
-            return order
         end = await self._book(intent.symbol)
         self._ledger.record_order(
             translate.order_row(
