@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-os.environ.setdefault("QT_QUICK_CONTROLS_STYLE", "Basic")
-
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 
@@ -20,6 +15,7 @@ from api_support import NS, START_NS, TOKEN, Desk, Pki, make_pki, order, serve_i
 from oem_api import pb
 from oem_ui.options import ConsoleOptions, read_options
 from oem_ui.window import Opened, open_window, record_start
+from ui_support import shown_texts, text, until
 
 
 @pytest.fixture(scope="module")
@@ -70,27 +66,6 @@ def busy_desk() -> Desk:
 
 def options_for(pki: Pki, port: int, token: str = TOKEN) -> ConsoleOptions:
     return ConsoleOptions(f"127.0.0.1:{port}", pki.client, token)
-
-
-def until(application: QGuiApplication, condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < end, "the window never showed it"
-        application.processEvents()
-        time.sleep(0.01)
-
-
-def text(opened: Opened, name: str) -> str:
-    found = opened.window.findChild(QObject, name)
-    assert found is not None, name
-    return str(found.property("text"))
-
-
-def shown_texts(item: QObject) -> list[str]:
-    own = item.property("text")
-    texts = [str(own)] if own and item.property("visible") else []
-    children = item.childItems() if hasattr(item, "childItems") else []
-    return texts + [t for child in children for t in shown_texts(child)]
 
 
 @pytest.fixture
