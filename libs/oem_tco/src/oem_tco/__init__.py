@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from oem_tco.decision.record import ReplayResult, decision_records, replay
     from oem_tco.errors import InputError, LedgerError, OemTcoError, ReplayError, ReportError
     from oem_tco.fees.book import Commission, FeeAccount, FeeBook
+    from oem_tco.impact.almgren_2005 import AlmgrenImpact
+    from oem_tco.impact.almgren_chriss import AlmgrenChriss, ExecutionPlan
+    from oem_tco.impact.calibrate import (
+        Coefficient,
+        LinearFit,
+        PowerLawFit,
+        fit_permanent,
+        fit_power_law,
+        walk_costs_bps,
+    )
+    from oem_tco.impact.kernel import ExponentialKernel, PowerKernel, TableKernel, TransientImpact
+    from oem_tco.impact.power_law import PowerLawImpact
     from oem_tco.ledger.analysis import CostTotal, TcoResult, analyze
     from oem_tco.ledger.rows import FillRow, OrderRow
     from oem_tco.ledger.shortfall import Shortfall, shortfall
@@ -47,6 +59,12 @@ _EXPORTS = {
         ".decision.record": "ReplayResult decision_records replay",
         ".errors": "InputError LedgerError OemTcoError ReplayError ReportError",
         ".fees.book": "Commission FeeAccount FeeBook",
+        ".impact.almgren_2005": "AlmgrenImpact",
+        ".impact.almgren_chriss": "AlmgrenChriss ExecutionPlan",
+        ".impact.calibrate": "Coefficient LinearFit PowerLawFit fit_permanent fit_power_law "
+        "walk_costs_bps",
+        ".impact.kernel": "ExponentialKernel PowerKernel TableKernel TransientImpact",
+        ".impact.power_law": "PowerLawImpact",
         ".ledger.analysis": "CostTotal TcoResult analyze",
         ".ledger.rows": "FillRow OrderRow",
         ".ledger.shortfall": "Shortfall shortfall",
@@ -61,8 +79,11 @@ _EXPORTS = {
 }
 
 __all__ = [
+    "AlmgrenChriss",
+    "AlmgrenImpact",
     "Candidate",
     "CandidateKind",
+    "Coefficient",
     "Commission",
     "ComplianceFacts",
     "Component",
@@ -77,18 +98,24 @@ __all__ = [
     "DecisionPolicy",
     "DelayConvention",
     "EstimateModel",
+    "ExecutionPlan",
+    "ExponentialKernel",
     "FeeAccount",
     "FeeBook",
     "FillRow",
     "InputError",
     "LedgerError",
     "LedgerRows",
+    "LinearFit",
     "Liquidity",
     "MarketView",
     "OemTcoError",
     "OrderQuery",
     "OrderRow",
     "OrderType",
+    "PowerKernel",
+    "PowerLawFit",
+    "PowerLawImpact",
     "Provenance",
     "Reason",
     "ReplayError",
@@ -100,16 +127,21 @@ __all__ = [
     "Shortfall",
     "Side",
     "StressFacts",
+    "TableKernel",
     "TcoResult",
     "Thresholds",
+    "TransientImpact",
     "Verdict",
     "analyze",
     "decision_records",
     "estimate",
+    "fit_permanent",
+    "fit_power_law",
     "read_ledger",
     "replay",
     "shortfall",
     "validate_report",
+    "walk_costs_bps",
     "write_report",
 ]
 
