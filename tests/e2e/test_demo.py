@@ -51,6 +51,26 @@ def test_every_decision_recomputes_to_itself(demo: tuple[Path, dict[str, object]
     assert replayed["differences"] == []
 
 
+def test_service_levels_are_reported_and_their_report_is_verified(
+    demo: tuple[Path, dict[str, object]],
+) -> None:
+    site = demo[0]
+    done = oem("slo", "report", "--site", site, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {slo["name"] for slo in found["slos"]} == {
+        "execution_latency", "cost_per_trade", "fill_rate"
+    }  # fmt: skip
+    assert all(slo["total"] > 5 for slo in found["slos"])
+    verified = oem("verify", "--site", site, "--json")
+    assert any(
+        f["path"].startswith("reports/slo/slo.json")
+        for f in json.loads(verified.stdout)["findings"]
+    )
+    assert oem("slo", "rules", "--site", site).returncode == 0
+    assert (site / "metrics" / "slo.rules.yml").read_text().count("record:") == 21
+
+
 def test_the_cost_report_validates(demo: tuple[Path, dict[str, object]]) -> None:
     assert oem("report", "validate", "--site", demo[0]).returncode == 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-_COST_BUCKETS_BPS = (0.0, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0)
+TRADE_COST_BUCKETS_BPS = (0.0, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0)
 _SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
@@ -34,7 +34,7 @@ class DaemonMetrics:
             "oem_trade_cost_bps",
             "Realised cost of a trade in basis points of its notional.",
             ["symbol"],
-            buckets=_COST_BUCKETS_BPS,
+            buckets=TRADE_COST_BUCKETS_BPS,
             registry=registry,
         )
         self.equity = Gauge("oem_equity", "Equity in quote currency.", registry=registry)

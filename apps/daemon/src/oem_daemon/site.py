@@ -104,6 +104,10 @@ class Site:
         return self.reports / "tco"
 
     @property
+    def slo_reports(self) -> Path:
+        return self.reports / "slo"
+
+    @property
     def router_metrics(self) -> Path:
         return self.root / "metrics" / "live_router.prom"
 

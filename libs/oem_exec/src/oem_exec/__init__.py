@@ -81,6 +81,12 @@ if TYPE_CHECKING:
         Journal as Journal,
     )
     from oem_exec.metrics import (
+        FILLED_SHARE_BUCKETS as FILLED_SHARE_BUCKETS,
+    )
+    from oem_exec.metrics import (
+        LATENCY_BUCKETS_S as LATENCY_BUCKETS_S,
+    )
+    from oem_exec.metrics import (
         RouterMetrics as RouterMetrics,
     )
     from oem_exec.model.enums import (
@@ -260,6 +266,8 @@ _EXPORTS = {
     "RequestKind": ".venue",
     "Route": ".routes",
     "RouteTable": ".routes",
+    "FILLED_SHARE_BUCKETS": ".metrics",
+    "LATENCY_BUCKETS_S": ".metrics",
     "RouterMetrics": ".metrics",
     "RouterSettings": ".router",
     "Sequencer": ".sequencer",
@@ -288,6 +296,8 @@ _EXPORTS = {
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)
 
 __all__ = [
+    "FILLED_SHARE_BUCKETS",
+    "LATENCY_BUCKETS_S",
     "Accepted",
     "AmendMode",
     "Backoff",

@@ -13,9 +13,10 @@ from oem_exec.model.enums import KillState
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-_LATENCY_BUCKETS = (
+LATENCY_BUCKETS_S = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 )  # fmt: skip
+FILLED_SHARE_BUCKETS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 
 
 class RouterMetrics:
@@ -54,11 +55,18 @@ class RouterMetrics:
             "live_execution_latency_seconds",
             "Time of an order by phase",
             ["venue", "phase"],
-            buckets=_LATENCY_BUCKETS,
+            buckets=LATENCY_BUCKETS_S,
             registry=registry,
         )
         self._ratio = Gauge(
             "live_fill_ratio", "Filled share of the accepted quantity", ["venue"], registry=registry
+        )
+        self._shares = Histogram(
+            "live_filled_share",
+            "Filled share of each accepted order that has ended",
+            ["venue"],
+            buckets=FILLED_SHARE_BUCKETS,
+            registry=registry,
         )
         self._budget = Gauge(
             "live_budget_used_ratio",
@@ -111,6 +119,7 @@ class RouterMetrics:
         count, total = count + 1, total + filled_share
         self._fill_totals[venue] = count, total
         self._ratio.labels(venue).set(total / count)
+        self._shares.labels(venue).observe(filled_share)
 
     def budget(self, venue: str, bucket: str, used_share: float) -> None:
         """Set how much of a rate limit is used."""

@@ -36,10 +36,20 @@ if TYPE_CHECKING:
     from oem_tco.ledger.rows import FillRow, OrderRow
     from oem_tco.ledger.shortfall import Shortfall, shortfall
     from oem_tco.ledger.store import CostLedger, LedgerRows, read_ledger
-    from oem_tco.pretrade.coverage import CoverageTracker
+    from oem_tco.pretrade.coverage import CoverageTracker, realised_cost_bps
     from oem_tco.pretrade.estimate import CostEstimate, CostPart, EstimateModel, estimate
     from oem_tco.pretrade.market import MarketView, OrderQuery
     from oem_tco.report.files import ReportCheck, ReportPaths, validate_report, write_report
+    from oem_tco.slo.definition import (
+        DEFAULT_SLOS,
+        BurnWindow,
+        Indicator,
+        SloDefinition,
+        burn_rate,
+    )
+    from oem_tco.slo.measure import Measurement, SloStatus, measure_slo
+    from oem_tco.slo.report import slo_report, write_slo_report
+    from oem_tco.slo.rules import MetricSource, rules_yaml
     from oem_tco.terms import (
         Component,
         DelayConvention,
@@ -69,18 +79,24 @@ _EXPORTS = {
         ".ledger.rows": "FillRow OrderRow",
         ".ledger.shortfall": "Shortfall shortfall",
         ".ledger.store": "CostLedger LedgerRows read_ledger",
-        ".pretrade.coverage": "CoverageTracker",
+        ".pretrade.coverage": "CoverageTracker realised_cost_bps",
         ".pretrade.estimate": "CostEstimate CostPart EstimateModel estimate",
         ".pretrade.market": "MarketView OrderQuery",
         ".report.files": "ReportCheck ReportPaths validate_report write_report",
+        ".slo.definition": "DEFAULT_SLOS BurnWindow Indicator SloDefinition burn_rate",
+        ".slo.measure": "Measurement SloStatus measure_slo",
+        ".slo.report": "slo_report write_slo_report",
+        ".slo.rules": "MetricSource rules_yaml",
         ".terms": "Component DelayConvention Liquidity OrderType Provenance Side",
     }.items()
     for name in names.split()
 }
 
 __all__ = [
+    "DEFAULT_SLOS",
     "AlmgrenChriss",
     "AlmgrenImpact",
+    "BurnWindow",
     "Candidate",
     "CandidateKind",
     "Coefficient",
@@ -103,12 +119,15 @@ __all__ = [
     "FeeAccount",
     "FeeBook",
     "FillRow",
+    "Indicator",
     "InputError",
     "LedgerError",
     "LedgerRows",
     "LinearFit",
     "Liquidity",
     "MarketView",
+    "Measurement",
+    "MetricSource",
     "OemTcoError",
     "OrderQuery",
     "OrderRow",
@@ -126,6 +145,8 @@ __all__ = [
     "RiskFacts",
     "Shortfall",
     "Side",
+    "SloDefinition",
+    "SloStatus",
     "StressFacts",
     "TableKernel",
     "TcoResult",
@@ -133,16 +154,22 @@ __all__ = [
     "TransientImpact",
     "Verdict",
     "analyze",
+    "burn_rate",
     "decision_records",
     "estimate",
     "fit_permanent",
     "fit_power_law",
+    "measure_slo",
     "read_ledger",
+    "realised_cost_bps",
     "replay",
+    "rules_yaml",
     "shortfall",
+    "slo_report",
     "validate_report",
     "walk_costs_bps",
     "write_report",
+    "write_slo_report",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

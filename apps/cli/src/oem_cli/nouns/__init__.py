@@ -16,6 +16,7 @@ NOUNS: dict[str, str] = {
     "venue": "serve an imitation exchange on loopback",
     "decision": "replay the decision log",
     "tco": "cost analysis",
+    "slo": "service levels: how they stand, and the alert rules",
     "report": "validate sealed reports",
     "daemon": "run the trading daemon, or ask a running one",
 }

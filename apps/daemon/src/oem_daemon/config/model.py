@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from oem_tco import DecisionPolicy
+from oem_tco import DEFAULT_SLOS, DecisionPolicy, SloDefinition
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,15}/[A-Z0-9]{2,10}$", examples=["BTC/USDT"])]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -165,6 +165,7 @@ class CoreConfig(Section):
             "auditor": ("status:read", "trade:read"),
         }
     )
+    slo: tuple[SloDefinition, ...] = DEFAULT_SLOS
     grpc: Grpc = Grpc()
     metrics: Metrics = Metrics()
 
@@ -173,6 +174,9 @@ class CoreConfig(Section):
         names = [slot.name for slot in self.strategies]
         if len(set(names)) < len(names):
             raise ValueError("strategies: two have the same name")
+        promises = [definition.name for definition in self.slo]
+        if len(set(promises)) < len(promises):
+            raise ValueError("slo: two have the same name")
         share = sum(slot.capital_share for slot in self.strategies)
         if share > 1.0 + 1e-9:
             raise ValueError(f"strategies: capital shares add up to {share:.3f}, more than 1")

@@ -1,0 +1,1 @@
+"""Service levels of trading: latency, cost per trade, fill rate; budgets, burn rates, rules."""
