@@ -17,7 +17,7 @@ class Result:
         unit: Unit of both figures, such as `s` or `entries/s`.
         baseline: What the figure is compared with, in words.
         baseline_value: The baseline's median figure, in `unit`.
-        goal: What the ratio should be, such as `<= 2` or `>= 0.35`.
+        goal: What the ratio should be, such as `<= 2` or `>= 0.35`; empty for a figure to know.
     """
 
     name: str
@@ -33,6 +33,8 @@ class Result:
 
     @property
     def met(self) -> bool:
+        if not self.goal:
+            return True
         operator, bound = self.goal.split()
         return self.ratio <= float(bound) if operator == "<=" else self.ratio >= float(bound)
 

@@ -34,9 +34,10 @@ def main(prefixes: list[str]) -> int:
                 continue
             for result in found:
                 results.append(result)
-                mark = "met " if result.met else "MISS"
+                mark = ("met " if result.goal else "    ") if result.met else "MISS"
+                goal = result.goal or "none"
                 print(
-                    f"{mark} {result.name:<34} ratio {result.ratio:8.3f} (goal {result.goal})  "
+                    f"{mark} {result.name:<34} ratio {result.ratio:8.3f} (goal {goal})  "
                     f"{result.value:.6g} against {result.baseline_value:.6g} {result.unit}: "
                     f"{result.baseline}",
                     flush=True,

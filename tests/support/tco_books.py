@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -58,8 +59,8 @@ def signed_volume(path: Path, edges_ms: np.ndarray) -> np.ndarray:
 
 
 def _snapshot(at: int, sides: tuple[dict[float, float], ...], depth: int) -> Snapshot:
-    bids = sorted(sides[0].items(), reverse=True)[:depth]
-    asks = sorted(sides[1].items())[:depth]
+    bids = heapq.nlargest(depth, sides[0].items())
+    asks = heapq.nsmallest(depth, sides[1].items())
     return Snapshot(at, _decimals(bids), _decimals(asks))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,6 +13,9 @@ from typing import Any
 from oem_tco.errors import InputError
 from oem_tco.pretrade.estimate import CostEstimate, EstimateModel
 from oem_tco.terms import Side
+
+MINIMUM = 30
+"""Observations below which the model's own interval is better than a calibrated one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +62,24 @@ class Coverage:
 class CoverageTracker:
     """Remembers the last observations, reports coverage and calibrates the model.
 
+    Markets change faster than a window forgets, so the miss rate that is aimed at follows the
+    misses seen: after each order it moves by `pace x (wanted - missed)`, where a miss is a cost
+    outside the interval that `calibrated` would have given. Over n orders the share missed is
+    then within `2 / (pace n)` of the wanted one, whatever the market does (adaptive conformal
+    inference: Gibbs, Candès 2021, proposition 4.1).
+
     Args:
         window: How many observations are kept.
         confidence: Confidence of the intervals that are tracked.
+        pace: Step of the miss rate after each order, in (0, 1).
     """
 
-    def __init__(self, window: int = 5_000, confidence: float = 0.8) -> None:
+    def __init__(self, window: int = 5_000, confidence: float = 0.8, pace: float = 0.02) -> None:
         self._kept: deque[Observation] = deque(maxlen=window)
         self.confidence = confidence
+        self._pace = pace
+        self._missing = 1.0 - confidence
+        self._scores: list[float] = []
 
     def observe(
         self, estimate: CostEstimate, realised_bps: float, *, venue: str = "", at_ns: int = 0
@@ -93,7 +107,11 @@ class CoverageTracker:
             estimate.confidence,
             realised_bps,
         )
-        self._kept.append(seen)
+        if len(self._scores) >= MINIMUM:
+            low, high = self._ends()
+            missed = not low <= seen.score <= high
+            self._missing += self._pace * (1.0 - self.confidence - missed)
+        self._keep(seen)
         return seen
 
     @property
@@ -113,34 +131,48 @@ class CoverageTracker:
         kept = [o.realised_bps - o.expected_bps for o in self._kept if o.venue == venue]
         return math.fsum(kept) / (len(kept) + 20) if kept else 0.0
 
-    def calibrated(self, model: EstimateModel, minimum: int = 30) -> EstimateModel:
+    def calibrated(self, model: EstimateModel, minimum: int = MINIMUM) -> EstimateModel:
         """Return the model with the interval's ends at the quantiles of the residuals seen.
 
-        The split-conformal rule: of n residuals the ends are those of rank
-        `floor(alpha/2 (n+1))` and `ceil((1 - alpha/2)(n+1))`, which covers at least the wanted
-        share of exchangeable orders (Vovk et al. 2005). Below `minimum` the model is unchanged.
+        The conformal rule: of n residuals the ends are those of rank `floor(alpha/2 (n+1))` and
+        `ceil((1 - alpha/2)(n+1))` (Vovk et al. 2005), alpha being the miss rate aimed at. Where
+        that asks for more than was ever seen, the outermost residual is doubled. Below `minimum`
+        the model is unchanged.
         """
-        scores = sorted(o.score for o in self._kept)
-        n = len(scores)
-        if n < minimum:
+        if len(self._scores) < max(minimum, 1):
             return model
-        tail = (1.0 - self.confidence) / 2.0
-        low = max(math.floor(tail * (n + 1)), 1)
-        high = min(math.ceil((1.0 - tail) * (n + 1)), n)
-        return replace(
-            model,
-            z_low=scores[low - 1],
-            z_high=scores[high - 1],
-            z_confidence=self.confidence,
+        low, high = self._ends()
+        return replace(model, z_low=low, z_high=high, z_confidence=self.confidence)
+
+    def _ends(self) -> tuple[float, float]:
+        scores, n = self._scores, len(self._scores)
+        tail = min(self._missing, 1.0) / 2.0
+        low, high = math.floor(tail * (n + 1)), math.ceil((1.0 - tail) * (n + 1))
+        return (
+            scores[low - 1] if low >= 1 else 2.0 * min(scores[0], 0.0),
+            scores[high - 1] if high <= n else 2.0 * max(scores[-1], 0.0),
         )
 
+    def _keep(self, seen: Observation) -> None:
+        if len(self._kept) == self._kept.maxlen:
+            del self._scores[bisect_left(self._scores, self._kept[0].score)]
+        self._kept.append(seen)
+        insort(self._scores, seen.score)
+
     def to_record(self) -> dict[str, Any]:
-        return {"confidence": self.confidence, "observations": [asdict(o) for o in self._kept]}
+        return {
+            "confidence": self.confidence,
+            "pace": self._pace,
+            "missing": self._missing,
+            "observations": [asdict(o) for o in self._kept],
+        }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], window: int = 5_000) -> CoverageTracker:
-        tracker = cls(window, float(record["confidence"]))
-        tracker._kept.extend(Observation(**item) for item in record["observations"])
+        tracker = cls(window, float(record["confidence"]), float(record["pace"]))
+        tracker._missing = float(record["missing"])
+        for item in record["observations"]:
+            tracker._keep(Observation(**item))
         return tracker
 
 
