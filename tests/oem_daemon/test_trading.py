@@ -11,6 +11,7 @@ import pytest
 
 import oem_tco
 from oem_daemon.bootstrap import Parts, check_site, compose
+from oem_daemon.coverage import load_coverage, save_coverage
 from oem_daemon.errors import DecisionLogFailed, OrderRefused
 from oem_exec import KillState, OrderIntent, OrderState, Side
 from oem_security import Keyring, read_journal, verify_journal
@@ -140,3 +141,18 @@ async def test_a_full_disk_on_the_decision_log_stops_trading_and_says_so(made: M
     parts.resources.close()
     assert made.site.decision_log("paper").stat().st_size == size
     verify_journal(made.site.decision_log("paper"), Keyring.open(made.site.keys))
+
+
+async def test_what_orders_cost_puts_the_next_estimates_right(made: MadeSite, parts: Parts) -> None:
+    await cycle(parts, 70)
+    learnt = parts.pipeline.coverage
+    filled = [d for d in parts.pipeline.decisions if d.order_id]
+    assert len(learnt.observations) == len(filled) > 30
+    first, last = filled[0].inputs.estimate, filled[-1].inputs.estimate
+    # the paper book's cost is known almost exactly, so intervals shrink from the model's own
+    assert last.high_bps - last.low_bps < (first.high_bps - first.low_bps) / 2
+    save_coverage(learnt, made.site.estimate_coverage)
+    again = load_coverage(made.site.estimate_coverage)
+    assert again.to_record() == learnt.to_record()
+    made.site.estimate_coverage.write_text("{}")
+    assert load_coverage(made.site.estimate_coverage).observations == ()

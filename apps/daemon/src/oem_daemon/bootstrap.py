@@ -13,6 +13,7 @@ import oem_tco
 from oem_daemon.auth import Gatekeeper
 from oem_daemon.config.model import CoreConfig, MeanReversionSettings, StrategySlot
 from oem_daemon.config.reader import config_hash, read_config
+from oem_daemon.coverage import load_coverage
 from oem_daemon.data import as_series, load_bars
 from oem_daemon.decision_log import DecisionLog
 from oem_daemon.errors import DecisionLogFailed, NotReady
@@ -191,6 +192,7 @@ def compose(
             ledger=ledger,
             log=log,
             portfolio=Portfolio(config.runtime.initial_cash),
+            coverage=load_coverage(site.estimate_coverage),
             metrics=metrics,
             events=events,
         )

@@ -17,6 +17,7 @@ import grpc.aio
 from oem_api import pb
 from oem_api.server import add_TradingServiceServicer_to_server
 from oem_daemon.bootstrap import Parts, check_site, compose
+from oem_daemon.coverage import save_coverage
 from oem_daemon.errors import DecisionLogFailed, PortTaken
 from oem_daemon.events import Event
 from oem_daemon.http import MetricsServer
@@ -77,6 +78,7 @@ class Daemon:
                 await http.stop()
                 await parts.router.stop()
                 parts.router_metrics.write_textfile(self._site.router_metrics)
+                save_coverage(parts.pipeline.coverage, self._site.estimate_coverage)
                 self._ready_file.unlink(missing_ok=True)
         return 1 if parts.log.failure else 0
 

@@ -37,6 +37,11 @@ class DaemonMetrics:
             buckets=TRADE_COST_BUCKETS_BPS,
             registry=registry,
         )
+        self.coverage = Gauge(
+            "oem_estimate_coverage_ratio",
+            "Share of orders whose cost fell inside the estimate's interval; 0.8 is promised.",
+            registry=registry,
+        )
         self.equity = Gauge("oem_equity", "Equity in quote currency.", registry=registry)
         self.drawdown = Gauge(
             "oem_drawdown_ratio", "Loss from the peak of equity, 0 to 1.", registry=registry

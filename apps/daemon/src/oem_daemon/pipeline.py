@@ -99,6 +99,7 @@ class TradePipeline:
         ledger: oem_tco.CostLedger,
         log: DecisionLog,
         portfolio: Portfolio,
+        coverage: oem_tco.CoverageTracker,
         metrics: DaemonMetrics,
         events: EventHub,
     ) -> None:
@@ -107,6 +108,7 @@ class TradePipeline:
         self.portfolio = portfolio
         self.gate = gate
         self.router = router
+        self.coverage = coverage
         self.decisions: deque[Decided] = deque(maxlen=KEPT_DECISIONS)
         self.fills: deque[CostedFill] = deque(maxlen=KEPT_DECISIONS)
         self.cycles = 0
@@ -119,6 +121,7 @@ class TradePipeline:
         self._log = log
         self._metrics = metrics
         self._events = events
+        self._model = oem_tco.EstimateModel()
         self._numbers = count(1)
         self._run = f"{clock.now_ns():x}"
         self._touch: dict[str, BookSnapshot] = {}
@@ -219,6 +222,7 @@ class TradePipeline:
             translate.order_query(proposal, terms.fee_venue, decided_ns, terms.latency_ms),
             translate.market_view(book, bar, volatility, self.feed.interval_ns),
             self._fees,
+            model=self.coverage.calibrated(self._model),
         )
         verdict = self.gate.check_candidate(self.portfolio, made, estimate)
         inputs = oem_tco.DecisionInputs(
@@ -268,7 +272,17 @@ class TradePipeline:
                 "order.refused", {"decision_id": made.candidate_id, "why": str(error)}
             )
             return "", "refused"
+        self._learn(made, estimate, order)
         return order.intent_id, order.state.value
+
+    def _learn(self, made: oem_tco.Candidate, estimate: oem_tco.CostEstimate, order: Order) -> None:
+        """Hold the estimate against what the order cost; the next estimates are put right by it."""
+        if not order.fills:
+            return
+        fills = [(f.price, f.quantity, self._fee_in_quote(f)) for f in order.fills]
+        cost = oem_tco.realised_cost_bps(made.side, made.reference_price, fills)
+        self.coverage.observe(estimate, cost, at_ns=made.decision_time_ns)
+        self._metrics.coverage.set(self.coverage.coverage().share)
 
     async def _send(
         self,

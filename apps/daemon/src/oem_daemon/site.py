@@ -76,6 +76,10 @@ class Site:
         return self.root / "var" / "tco"
 
     @property
+    def estimate_coverage(self) -> Path:
+        return self.cost_ledger / "coverage.json"
+
+    @property
     def market_data(self) -> Path:
         return self.root / "var" / "data"
 
