@@ -1,0 +1,1 @@
+"""Risk measures; each with a confidence interval and its convention named."""
