@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 from oem_risk.errors import LabProblem
+from oem_risk.measures.binomial import clopper_pearson
 
 
 class Verdict(enum.StrEnum):
@@ -88,16 +89,6 @@ def probability_gate(
     return ProbabilityGate(
         events, paths, limit, confidence, low, high, verdict, max(more, paths // 10 + 1)
     )
-
-
-def clopper_pearson(events: int, trials: int, confidence: float) -> tuple[float, float]:
-    """Return the exact two-sided interval of a probability (Clopper & Pearson 1934)."""
-    from scipy.stats import beta
-
-    tail = (1 - confidence) / 2
-    low = float(beta.ppf(tail, events, trials - events + 1)) if events else 0.0
-    high = float(beta.isf(tail, events + 1, trials - events)) if events < trials else 1.0
-    return low, high
 
 
 def _paths_to_decide(rate: float, limit: float, confidence: float) -> int:

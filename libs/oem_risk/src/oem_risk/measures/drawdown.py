@@ -43,8 +43,8 @@ def drawdowns(equity: ArrayLike) -> Floats:
         DataProblem: A value is not finite or not above 0.
 
     Example:
-        >>> drawdowns([100.0, 80.0, 120.0, 90.0]).tolist()
-        [0.0, 0.2, 0.0, 0.25]
+        >>> drawdowns([100.0, 75.0, 120.0, 90.0]).tolist()
+        [0.0, 0.25, 0.0, 0.25]
     """
     path = _equity(equity)
     return np.asarray(1.0 - path / np.maximum.accumulate(path), dtype=np.float64)

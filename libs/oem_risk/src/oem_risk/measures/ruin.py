@@ -8,7 +8,7 @@ from statistics import NormalDist
 from numpy.typing import ArrayLike
 
 from oem_risk.errors import DataProblem
-from oem_risk.lab.verdict import clopper_pearson
+from oem_risk.measures.binomial import clopper_pearson
 from oem_risk.measures.estimate import Estimate, sample, share
 
 
