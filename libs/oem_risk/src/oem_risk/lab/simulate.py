@@ -10,8 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from oem_risk.lab.paths import BLOCK_PATHS, block_rng, bootstrap_prices
 from oem_risk.limits.profile import RiskProfile
+from oem_risk.paths.blocks import BLOCK_PATHS, block_rng
+from oem_risk.paths.bootstrap import bootstrap_prices
 
 Progress = Callable[[int, int], None]
 

@@ -1,0 +1,1 @@
+"""Price paths: models, the bootstrap, and their reduction in seeded blocks."""

@@ -1,0 +1,129 @@
+"""Paths in blocks: each block has its own seed, so the result does not depend on who computes it.
+
+Only what a block is reduced to leaves it: no paths x steps matrix of a whole run ever exists.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oem_risk.errors import LabProblem
+
+Floats = NDArray[np.float64]
+BLOCK_PATHS = 256
+"""Paths generated and reduced together; each block has its own seed."""
+_AHEAD = 8
+
+
+def block_rng(seed: int, block: int) -> np.random.Generator:
+    """Return the generator of one block, the same whoever computes it and in whatever order."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(block,))))
+
+
+class PathModel(Protocol):
+    """A model of one price; it can be pickled, so that other processes can draw from it."""
+
+    def log_returns(self, rng: np.random.Generator, paths: int, steps: int) -> Floats:
+        """Return log returns of shape (paths, steps); the array belongs to the caller."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PathBlock:
+    """What is kept of a block.
+
+    Attributes:
+        first: Index of its first path in the run.
+        terminal: (paths,) last price over the first.
+        max_drawdown: (paths,) deepest fall from the peak, a share in [0, 1).
+        lowest: (paths,) lowest price over the first, at most 1.
+    """
+
+    first: int
+    terminal: Floats
+    max_drawdown: Floats
+    lowest: Floats
+
+
+def simulate_paths(
+    model: PathModel,
+    *,
+    paths: int,
+    steps: int,
+    seed: int,
+    executor: Executor | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[PathBlock]:
+    """Yield the blocks of a run in order; memory does not grow with the number of paths.
+
+    Args:
+        model: The model; it must be picklable for an executor of processes.
+        paths: Number of paths, at least 1.
+        steps: Steps of each, at least 1.
+        seed: Of the run; the same seed gives the same bits for any executor.
+        executor: Where blocks are computed; None is here and now. A `ProcessPoolExecutor` or
+            Dask's `Client.get_executor()` will do. A few blocks are computed ahead.
+        progress: Called with the number of paths done after each block.
+
+    Raises:
+        LabProblem: No paths or no steps.
+    """
+    if paths < 1 or steps < 1:
+        raise LabProblem(
+            f"{paths} paths of {steps} steps",
+            where="paths",
+            remedy="ask for at least one path and one step",
+        )
+    sizes = [min(BLOCK_PATHS, paths - first) for first in range(0, paths, BLOCK_PATHS)]
+    waiting: deque[Future[PathBlock]] = deque()
+    upcoming = iter(enumerate(sizes))
+    done = 0
+    try:
+        for _ in sizes:
+            if executor is None:
+                number, size = next(upcoming)
+                block = compute_block(model, size, steps, seed, number)
+            else:
+                while len(waiting) < _AHEAD and (item := next(upcoming, None)) is not None:
+                    number, size = item
+                    waiting.append(executor.submit(compute_block, model, size, steps, seed, number))
+                block = waiting.popleft().result()
+            done += block.terminal.size
+            if progress is not None:
+                progress(done)
+            yield block
+    finally:
+        # whoever stops listening stops the run
+        for future in waiting:
+            future.cancel()
+
+
+def compute_block(model: PathModel, paths: int, steps: int, seed: int, block: int) -> PathBlock:
+    """Return one block of a run."""
+    # always a whole block is drawn, so that a longer run begins with the same paths
+    moves = model.log_returns(block_rng(seed, block), BLOCK_PATHS, steps)
+    terminal, deepest, lowest = reduce_log_returns(moves)
+    return PathBlock(block * BLOCK_PATHS, terminal[:paths], deepest[:paths], lowest[:paths])
+
+
+def reduce_log_returns(moves: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return terminal price, maximum drawdown and lowest price of paths that start at 1.
+
+    Args:
+        moves: (paths, steps) log returns; overwritten.
+    """
+    np.add.accumulate(moves, axis=1, out=moves)
+    peaks = np.maximum.accumulate(moves, axis=1)
+    terminal = np.exp(moves[:, -1])
+    trough = moves.min(axis=1)
+    np.subtract(peaks, moves, out=peaks)
+    # the start is a peak too: a fall from it is minus the trough
+    deepest = np.maximum(np.maximum(peaks.max(axis=1), -trough), 0.0)
+    return terminal, -np.expm1(-deepest), np.exp(np.minimum(trough, 0.0))

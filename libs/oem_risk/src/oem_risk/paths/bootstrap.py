@@ -1,0 +1,136 @@
+"""The block bootstrap: history in pieces, so that what follows what is kept.
+
+Sources: Politis, Romano, "The stationary bootstrap", JASA 89 (1994) and "A circular block
+resampling procedure for stationary data" (1992); Künsch, "The jackknife and the bootstrap for
+general stationary observations", Annals of Statistics 17 (1989), the moving blocks.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oem_risk.errors import LabProblem
+from oem_risk.paths.blocks import Floats
+
+
+class BlockKind(enum.StrEnum):
+    """How blocks are drawn."""
+
+    STATIONARY = "stationary"
+    CIRCULAR = "circular"
+    MOVING = "moving"
+
+
+@dataclass(frozen=True, slots=True)
+class BootstrapModel:
+    """Paths made of blocks of one history.
+
+    Attributes:
+        history: (observations,) log returns, at least two.
+        block: Mean length (stationary) or length in steps, at least 1.
+        kind: How blocks are drawn.
+    """
+
+    history: Floats
+    block: float
+    kind: BlockKind = BlockKind.STATIONARY
+
+    def __post_init__(self) -> None:
+        history = self.history
+        if history.ndim != 1 or history.size < 2 or not np.isfinite(history).all():
+            raise LabProblem(
+                f"a history of shape {history.shape}",
+                where="history",
+                remedy="give at least two finite returns",
+            )
+        if not 1 <= self.block <= history.size:
+            raise LabProblem(
+                f"a block of {self.block} in a history of {history.size}",
+                where="block",
+                remedy="give a length of at least 1 and at most the history's",
+            )
+
+    def log_returns(self, rng: np.random.Generator, paths: int, steps: int) -> Floats:
+        return self.history[
+            block_indices(
+                rng, self.kind, paths=paths, steps=steps, observations=self.history.size,
+                block=self.block,
+            )
+        ]  # fmt: skip
+
+
+def block_indices(
+    rng: np.random.Generator,
+    kind: BlockKind,
+    *,
+    paths: int,
+    steps: int,
+    observations: int,
+    block: float,
+) -> NDArray[np.int64]:
+    """Return bootstrap indices of shape (paths, steps) into `observations` rows."""
+    if kind is BlockKind.STATIONARY:
+        return stationary_indices(
+            rng, paths=paths, steps=steps, observations=observations, mean_block=block
+        )
+    length = math.floor(block)
+    count = -(-steps // length)
+    # circular blocks wrap at the end; moving blocks start where they fit
+    starts = observations if kind is BlockKind.CIRCULAR else observations - length + 1
+    begun = rng.integers(0, starts, size=(paths, count))
+    index = (begun[:, :, None] + np.arange(length)).reshape(paths, count * length)[:, :steps]
+    return index % observations
+
+
+def stationary_indices(
+    rng: np.random.Generator, *, paths: int, steps: int, observations: int, mean_block: float
+) -> NDArray[np.int64]:
+    """Return bootstrap indices of shape (paths, steps) into a history of `observations` rows.
+
+    Each index follows its predecessor, wrapping at the end, or with probability `1/mean_block`
+    starts a new block anywhere.
+    """
+    fresh = rng.random((paths, steps)) < 1.0 / mean_block
+    fresh[:, 0] = True
+    starts = rng.integers(0, observations, size=(paths, steps))
+    position = np.broadcast_to(np.arange(steps), (paths, steps))
+    begun = np.maximum.accumulate(np.where(fresh, position, 0), axis=1)
+    start = np.take_along_axis(starts, begun, axis=1)
+    return (start + position - begun) % observations
+
+
+def bootstrap_prices(
+    rng: np.random.Generator,
+    log_returns: NDArray[np.float64],
+    start_prices: NDArray[np.float64],
+    *,
+    paths: int,
+    steps: int,
+    mean_block: float,
+) -> NDArray[np.float64]:
+    """Return joint price paths, shape (symbols, paths, steps + 1), the first column the start.
+
+    Args:
+        rng: Generator of this block.
+        log_returns: History, shape (symbols, observations); rows move together.
+        start_prices: Shape (symbols,).
+        paths: Number of paths.
+        steps: Bars ahead.
+        mean_block: Mean block length in bars, >= 1.
+    """
+    index = stationary_indices(
+        rng, paths=paths, steps=steps, observations=log_returns.shape[1], mean_block=mean_block
+    )
+    prices = np.empty((len(start_prices), paths, steps + 1))
+    for symbol, history in enumerate(log_returns):
+        moves = history[index]
+        prices[symbol, :, 0] = start_prices[symbol]
+        np.cumsum(moves, axis=1, out=moves)
+        np.exp(moves, out=prices[symbol, :, 1:])
+        prices[symbol, :, 1:] *= start_prices[symbol]
+    return prices
