@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +14,7 @@ from oem_risk.errors import DataProblem
 
 Floats = NDArray[np.float64]
 RESAMPLES = 2_000
+_BCA_UP_TO = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +106,16 @@ def share(value: float, name: str) -> float:
     return value
 
 
-def bca(
+def bootstrap_interval(
     column: Floats,
     statistic: Callable[..., Floats],
     confidence: float,
     rng: np.random.Generator | None,
-) -> tuple[float, float]:
-    """Return the bias-corrected and accelerated bootstrap interval (Efron 1987).
+) -> tuple[float, float, str]:
+    """Return a bootstrap interval and its name: bias-corrected and accelerated (Efron 1987).
+
+    Above 4,000 observations it is the percentile interval: the correction is then far below the
+    interval's width, and its jackknife would cost the square of the sample.
 
     Args:
         column: The sample; its rows must be exchangeable.
@@ -120,13 +125,15 @@ def bca(
     """
     from scipy.stats import bootstrap
 
+    small = column.size <= _BCA_UP_TO
+    method: Literal["BCa", "percentile"] = "BCa" if small else "percentile"
     found = bootstrap(
         (column,),
         statistic,
         n_resamples=RESAMPLES,
         batch=max(1, 4_000_000 // column.size),
         confidence_level=confidence,
-        method="BCa",
+        method=method,
         vectorized=True,
         rng=rng or np.random.default_rng(0),
     ).confidence_interval
@@ -137,4 +144,4 @@ def bca(
             where="returns",
             remedy="use a longer sample or a lower level",
         )
-    return low, high
+    return low, high, f"bootstrap {method}"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oem_risk.errors import DataProblem
-from oem_risk.measures.estimate import Estimate, Floats, bca, sample, share, varying
+from oem_risk.measures.estimate import Estimate, Floats, bootstrap_interval, sample, share, varying
 
 _VAR = "loss exceeded with probability 1 - {level:g}, positive is a loss"
 _ES = "mean of the worst {tail:g} of outcomes, positive is a loss"
@@ -81,10 +81,10 @@ def historical_es(
     gains = varying(returns)
     share(level, "level")
     value = float(_es(gains, level))
-    low, high = bca(gains, lambda x, axis=-1: _es(x, level, axis), confidence, rng)
-    return Estimate(
-        value, low, high, confidence, "bootstrap BCa", _ES.format(tail=1 - level), gains.size
+    low, high, method = bootstrap_interval(
+        gains, lambda x, axis=-1: _es(x, level, axis), confidence, rng
     )
+    return Estimate(value, low, high, confidence, method, _ES.format(tail=1 - level), gains.size)
 
 
 def normal_var(returns: ArrayLike, level: float = 0.99, confidence: float = 0.95) -> Estimate:
@@ -183,6 +183,13 @@ def cornish_fisher_es(
 ) -> Estimate:
     """Return expected shortfall by the Cornish–Fisher expansion, its quantiles averaged exactly."""
     return _cornish_fisher(returns, level, confidence, rng, es=True)
+
+
+def cornish_fisher_z(z: float, skew: Floats, excess: Floats) -> Floats:
+    """Return the standard normal quantile moved for skewness and excess kurtosis."""
+    return np.asarray(
+        z + (z**2 - 1) * skew / 6 + (z**3 - 3 * z) * excess / 24 - (2 * z**3 - 5 * z) * skew**2 / 36
+    )
 
 
 def order_statistic_ranks(n: int, tail: float, confidence: float = 0.95) -> tuple[int, int]:
@@ -295,10 +302,7 @@ def _cornish_fisher(
                 1 + z * skew / 6 + (z**2 - 1) * excess / 24 - (2 * z**2 - 1) * skew**2 / 36
             )
         else:
-            worst = (
-                z + (z**2 - 1) * skew / 6 + (z**3 - 3 * z) * excess / 24
-                - (2 * z**3 - 5 * z) * skew**2 / 36
-            )  # fmt: skip
+            worst = cornish_fisher_z(z, skew, excess)
         return np.asarray(-(np.squeeze(mean, axis) + deviation * worst), dtype=np.float64)
 
     centred = (gains - gains.mean()) / gains.std()
@@ -310,18 +314,20 @@ def _cornish_fisher(
             where="returns",
             remedy="use the historical or the filtered measure",
         )
-    low, high = bca(gains, value, confidence, rng)
+    low, high, method = bootstrap_interval(gains, value, confidence, rng)
     words = _ES.format(tail=1 - level) if es else _VAR.format(level=level)
     return Estimate(
-        float(value(gains)), low, high, confidence, "bootstrap BCa",
+        float(value(gains)), low, high, confidence, method,
         f"{words}; Cornish-Fisher, third order", gains.size,
     )  # fmt: skip
 
 
 def _monotone(skew: float, excess: float) -> bool:
-    """Return whether the expansion's derivative has no root: its quantiles do not cross."""
+    """Return whether quantiles between one in a million and its complement do not cross."""
     # d/dz: a z^2 + b z + c with the coefficients of the third-order expansion
     a = excess / 8 - skew**2 / 6
     b = skew / 3
     c = 1 - excess / 8 + 5 * skew**2 / 36
-    return b * b - 4 * a * c <= 0 and (a > 0 or (a == 0 and b == 0 and c > 0))
+    far = 4.75
+    looked = [-far, far] + ([min(max(-b / (2 * a), -far), far)] if a > 0 else [])
+    return all(a * z * z + b * z + c > 0 for z in looked)

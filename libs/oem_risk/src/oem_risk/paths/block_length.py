@@ -46,11 +46,11 @@ def politis_white(series: ArrayLike) -> BlockLengths:
     )
     correlation = np.abs(covariance[1:] / covariance[0])
     quiet = correlation < band
-    last = next((k for k in range(quiet.size - run + 1) if quiet[k : k + run].all()), None)
+    # the first lag of that run, as in Patton's code: one more than the paper's m, so at least 1
+    last = next((k + 1 for k in range(quiet.size - run + 1) if quiet[k : k + run].all()), None)
     if last is None:
-        loud = np.flatnonzero(~quiet)
-        last = int(loud[-1]) + 1 if loud.size else 1
-    lags = min(2 * max(last, 1), furthest)
+        last = int(np.flatnonzero(~quiet)[-1]) + 1
+    lags = min(2 * last, furthest)
     k = np.arange(-lags, lags + 1)
     window = np.minimum(1.0, 2.0 * (1.0 - np.abs(k) / lags))  # the flat-top kernel
     weighted = window * covariance[np.abs(k)]
@@ -64,7 +64,7 @@ def politis_white(series: ArrayLike) -> BlockLengths:
 
     def length(variance: float) -> float:
         best = math.pow(2.0 * slope * slope / variance * n, 1.0 / 3.0)
-        return min(max(best, 1.0), float(longest))
+        return min(max(best, 1.0), float(longest))  # a block is at least one observation
 
     return BlockLengths(length(2.0 * level**2), length(4.0 / 3.0 * level**2))
 
