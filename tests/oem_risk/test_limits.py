@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,3 +118,13 @@ def test_an_unknown_profile_names_the_known_ones() -> None:
 def test_each_wrong_field_of_a_profile_is_named(change: dict[str, object], named: str) -> None:
     with pytest.raises(ProfileProblem, match=named):
         profile_from({**shipped_profile("balanced").model_dump(), **change})
+
+
+@pytest.mark.parametrize("field", ["daily_pnl", "drawdown", "gross_notional"])
+def test_an_unknown_loss_refuses_all_but_reducing_orders(field: str) -> None:
+    known = Exposure(100_000.0, {"BTC/USDT": (1.0, 100.0)}, 0.0, 0.0, 100.0, 1)
+    unknown = replace(known, **{field: float("nan")})
+    engine = RiskEngine(shipped_profile("balanced"))
+    opening = engine.check(OrderFacts("BTC/USDT", 1.0, 100.0), unknown)
+    assert opening.reasons == (RiskReason.NOT_A_NUMBER,)
+    assert engine.check(OrderFacts("BTC/USDT", -1.0, 100.0), unknown).allowed

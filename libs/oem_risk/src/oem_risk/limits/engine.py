@@ -154,14 +154,18 @@ class RiskEngine:
         """
         held, _ = exposure.positions.get(order.symbol, (0.0, 0.0))
         after = held + order.signed_quantity
-        numbers = (order.signed_quantity, order.price, order.cost_high_bps, held)
-        if not all(map(math.isfinite, numbers)) or order.price <= 0 or order.signed_quantity == 0:
+        # a sum is finite only when all its terms are
+        sound = math.isfinite(order.signed_quantity + order.price + order.cost_high_bps + held)
+        if not sound or order.price <= 0 or order.signed_quantity == 0:
             return RiskVerdict(False, (RiskReason.NOT_A_NUMBER,), {}, reduces=False)
         reduces = held != 0 and held * order.signed_quantity < 0 and abs(after) <= abs(held)
         if reduces and held * after >= 0:
             return RiskVerdict(True, (), {}, reduces=True)
+        # an unknown loss is no reason to believe there is none
+        if not math.isfinite(exposure.daily_pnl + exposure.drawdown + exposure.gross_notional):
+            return RiskVerdict(False, (RiskReason.NOT_A_NUMBER,), {}, reduces=False)
         margins = self._margins(order, exposure, held, after)
-        reasons = [reason for reason in RiskReason if margins.get(reason.value, 1.0) < 0.0]
+        reasons = [reason for reason, name in _LIMITS if margins[name] < 0.0]
         if self._state is TradingState.HALTED:
             reasons.insert(0, RiskReason.HALTED)
         elif self._state is TradingState.REDUCING:
@@ -187,6 +191,14 @@ class RiskEngine:
             "drawdown": _room(exposure.drawdown, profile.max_drawdown),
             "cost": 1 - order.cost_high_bps / profile.max_cost_bps,
         }
+
+
+_LIMITS = tuple(
+    (reason, reason.value)
+    for reason in RiskReason
+    if reason.value
+    in ("order_size", "position", "leverage", "open_positions", "daily_loss", "drawdown", "cost")
+)
 
 
 def _room(loss: float, limit: float) -> float:

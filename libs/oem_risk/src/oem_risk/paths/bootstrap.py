@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oem_risk.errors import LabProblem
-from oem_risk.paths.blocks import Floats
+from oem_risk.paths.blocks import CACHED, Floats
 
 
 class BlockKind(enum.StrEnum):
@@ -56,12 +56,26 @@ class BootstrapModel:
             )
 
     def log_returns(self, rng: np.random.Generator, paths: int, steps: int) -> Floats:
+        if self.kind is BlockKind.STATIONARY:
+            return self._stationary(rng, paths, steps)
         return self.history[
             block_indices(
                 rng, self.kind, paths=paths, steps=steps, observations=self.history.size,
                 block=self.block,
             )
         ]  # fmt: skip
+
+    def _stationary(self, rng: np.random.Generator, paths: int, steps: int) -> Floats:
+        moves = np.empty((paths, steps))
+        rows = max(1, CACHED // steps)
+        for first in range(0, paths, rows):  # a slice at a time, so that it stays in the cache
+            part = moves[first : first + rows]
+            index, longest = _unwrapped(rng, len(part), steps, self.history.size, self.block)
+            # "clip" spares numpy a copy; no index is outside
+            np.take(
+                np.resize(self.history, self.history.size + longest), index, out=part, mode="clip"
+            )
+        return moves
 
 
 def block_indices(
@@ -95,13 +109,37 @@ def stationary_indices(
     Each index follows its predecessor, wrapping at the end, or with probability `1/mean_block`
     starts a new block anywhere.
     """
-    fresh = rng.random((paths, steps)) < 1.0 / mean_block
-    fresh[:, 0] = True
-    starts = rng.integers(0, observations, size=(paths, steps))
-    position = np.broadcast_to(np.arange(steps), (paths, steps))
-    begun = np.maximum.accumulate(np.where(fresh, position, 0), axis=1)
-    start = np.take_along_axis(starts, begun, axis=1)
-    return (start + position - begun) % observations
+    index, _ = _unwrapped(rng, paths, steps, observations, mean_block)
+    return index % observations
+
+
+def _unwrapped(
+    rng: np.random.Generator, paths: int, steps: int, observations: int, mean_block: float
+) -> tuple[NDArray[np.int64], int]:
+    """Return indices that run on past the end of the history, and by how much at most.
+
+    All paths are one long series of blocks; as a geometric length forgets how long it has lasted,
+    cutting it at the end of each path leaves the lengths geometric.
+    """
+    total = paths * steps
+    begins = np.arange(0, total, steps)
+    if mean_block > 1:
+        expected = total / mean_block
+        count = math.ceil(expected + 6 * math.sqrt(expected) + 6)
+        cuts = np.cumsum(rng.geometric(1.0 / mean_block, count))
+        while cuts[-1] < total:
+            cuts = np.concatenate(
+                [cuts, cuts[-1] + np.cumsum(rng.geometric(1.0 / mean_block, count))]
+            )
+        # a cut where a path begins makes a block of no length, which does no harm
+        begins = np.sort(np.concatenate([begins, cuts[cuts < total]]), kind="stable")
+    else:
+        begins = np.arange(total)
+    lengths = np.diff(begins, append=total)
+    starts = rng.integers(0, observations, begins.size)
+    index = np.repeat(starts - begins, lengths)
+    index += np.arange(total)
+    return index.reshape(paths, steps), int(lengths.max())
 
 
 def bootstrap_prices(

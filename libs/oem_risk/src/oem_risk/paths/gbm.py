@@ -43,10 +43,12 @@ class GbmModel:
             )
 
     def log_returns(self, rng: np.random.Generator, paths: int, steps: int) -> Floats:
-        moves = standard_normals(rng, paths, steps, antithetic=self.antithetic)
-        moves *= self.volatility * math.sqrt(self.dt)
-        moves += (self.drift - self.volatility**2 / 2) * self.dt
-        return moves
+        spread = self.volatility * math.sqrt(self.dt)
+        centre = (self.drift - self.volatility**2 / 2) * self.dt
+        if not self.antithetic:
+            return rng.normal(centre, spread, (paths, steps))
+        half = rng.normal(0.0, spread, ((paths + 1) // 2, steps))
+        return np.concatenate([centre + half, centre - half])[:paths]
 
     def mean(self, horizon: float) -> float:
         """Return the expected price over the first, `exp(mu T)`: the control variate."""
@@ -61,16 +63,6 @@ class GbmModel:
             (110.517092, 3469.094)
         """
         return math.exp(2 * self.drift * horizon) * math.expm1(self.volatility**2 * horizon)
-
-
-def standard_normals(
-    rng: np.random.Generator, paths: int, steps: int, *, antithetic: bool = False
-) -> Floats:
-    """Return standard normals of shape (paths, steps), the second half mirrored if asked for."""
-    if not antithetic:
-        return rng.standard_normal((paths, steps))
-    half = rng.standard_normal(((paths + 1) // 2, steps))
-    return np.concatenate([half, -half])[:paths]
 
 
 def controlled_mean(values: Floats, control: Floats, expected: float) -> tuple[float, float]:
