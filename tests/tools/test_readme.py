@@ -14,9 +14,10 @@ EXAMPLE = re.compile(
     r"^```python\n(.*?)^```\n(?:\s*^```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL
 )
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("*s/*/README.md"))]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 CASES = [
     pytest.param(code, printed, id=f"{path.relative_to(ROOT)}-{number}")
-    for path in READMES
+    for path in (*READMES, *PAGES)
     for number, (code, printed) in enumerate(EXAMPLE.findall(path.read_text("utf-8")), start=1)
 ]
 
