@@ -129,6 +129,9 @@ class Gateway:
         cost = self._venue.capabilities.cost(kind)
         if cost:
             await self._budgets.acquire(self.name, cost, urgent=kind is RequestKind.CANCEL)
+            if self._metrics is not None:
+                for bucket, share in self._budgets.used_share(self.name).items():
+                    self._metrics.budget(self.name, bucket, share)
 
     async def _timed(self, kind: RequestKind, request: Callable[[], Awaitable[T]]) -> T | Unknown:
         async with self._sequencer.turn() if self._sequencer else contextlib.nullcontext():

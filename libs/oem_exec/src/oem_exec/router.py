@@ -670,7 +670,7 @@ class LiveExecutionRouter:
             raise UnresolvedOrders(
                 "an earlier order's outcome is unknown",
                 where=intent.intent_id,
-                remedy="run `oem exec reconcile` or wait until the venue answers",
+                remedy="wait until the venue answers, which settles it; see: oem exec status",
             )
 
 

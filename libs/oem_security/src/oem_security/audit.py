@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oem_security.envelope import open_envelope, payload_type_of
-from oem_security.errors import OemSecurityError
+from oem_security.errors import JournalError, OemSecurityError
 from oem_security.files import lock
+from oem_security.journal.head import HEAD_SUFFIX
 from oem_security.journal.reader import verify_journal
 from oem_security.keyring import Keyring
 from oem_security.keys import Purpose
@@ -57,8 +58,8 @@ class AuditReport:
 def audit_site(root: Path, keyring: Keyring, paths: Iterable[Path] = ()) -> AuditReport:
     """Verify journals, sealed files and envelopes of a site.
 
-    A journal that no process is writing must be complete: its last line finished and covered by a
-    signed checkpoint.
+    A journal that no process is writing is held against its head: one that was cut after its
+    writer closed it does not hold; what a crash leaves does, and is named.
 
     Args:
         root: The site.
@@ -92,6 +93,8 @@ def _kind(path: Path) -> str | None:
         return "seal" if _is_seal(path) else "envelope"
     if path.suffix == ".jsonl" and _is_journal(path):
         return "journal"
+    if path.suffix == HEAD_SUFFIX:
+        return None if path.with_name(path.name.removesuffix(HEAD_SUFFIX)).exists() else "head"
     # either word alone will do, so that a changed byte does not hide an envelope
     if path.suffix == ".json" and any(
         w in _head(path) for w in (b'"payloadType"', b'"signatures"')
@@ -128,8 +131,15 @@ def _verify(path: Path, kind: str, root: Path, keyring: Keyring) -> Finding:
     try:
         if kind == "journal":
             report = verify_journal(path, keyring, strict=not _being_written(path))
-            return Finding(
-                name, kind, f"{report.records} records, {report.checkpointed} under a checkpoint"
+            words = f"{report.records} records, {report.checkpointed} under a checkpoint"
+            if not report.closed and not _being_written(path):
+                words += "; its writer did not close it: opening it again completes it"
+            return Finding(name, kind, words)
+        if kind == "head":
+            raise JournalError(
+                "the log of this head is missing",
+                where=str(path.with_name(path.name.removesuffix(HEAD_SUFFIX))),
+                remedy="it was deleted or moved: restore it from a backup",
             )
         if kind == "seal":
             sealed = verify_file(_sealed(path), keyring)

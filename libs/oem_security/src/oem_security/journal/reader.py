@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oem_security.errors import JournalError
+from oem_security.journal.head import read_head, require_head
 from oem_security.journal.record import Record
 from oem_security.journal.scan import RECOVERED, Scan, scan
 from oem_security.keyring import Keyring
@@ -30,6 +31,7 @@ class JournalReport:
     records: int
     root: str
     checkpointed: int
+    closed: bool
     kinds: Mapping[str, int]
     recoveries: int
     torn_bytes: int
@@ -59,40 +61,40 @@ def verify_journal(path: Path, keyring: Keyring, *, strict: bool = False) -> Jou
     Args:
         path: The journal.
         keyring: The keyring it was written with.
-        strict: Also refuse an unfinished last line and records that no checkpoint covers, as a
-            cleanly closed journal has none.
+        strict: Also hold it against its head, which must be there: a log that was cut after
+            its writer closed it is refused; what a crash leaves is not.
 
     Raises:
         JournalError: It does not hold; the error names line, field and remedy.
         InputError: There is no such journal.
     """
     state = Scan()
+    head = None
     for _ in scan(path, keyring, state):
-        continue
+        if state.records == 1 and state.keys is not None:
+            # before the rest: a writer may go on meanwhile
+            head = read_head(path, state.keys)
     if state.keys is None:
         raise JournalError(
             "the journal is empty",
             where=str(path),
             remedy="a journal begins with its opening record: restore it from a backup",
         )
-    if strict and state.torn:
+    if strict or head is not None:
+        require_head(path, head, state.records)
+    if strict and state.torn and head is not None and head.closed:
         raise JournalError(
-            f"the last line is unfinished ({len(state.torn)} bytes)",
+            f"an unfinished line of {len(state.torn)} bytes follows the end of a closed log",
             where=f"{path}:{state.records + 1}",
-            remedy="open the journal once for writing: the unfinished line is moved aside and "
-            "a signed record says so",
-        )
-    if strict and state.checkpoint_size != state.records - 1:
-        raise JournalError(
-            f"{state.records - state.checkpoint_size} records follow the last checkpoint",
-            where=str(path),
-            remedy="close the writer, which signs a checkpoint, then verify again",
+            remedy="open the journal once for writing: the line is moved aside and a signed "
+            "record says so",
         )
     return JournalReport(
         journal_id=state.keys.journal_id,
         records=state.records,
         root=state.tree.root().hex(),
         checkpointed=state.checkpoint_size,
+        closed=head is not None and head.closed,
         kinds=state.kinds,
         recoveries=state.kinds.get(RECOVERED, 0),
         torn_bytes=len(state.torn),

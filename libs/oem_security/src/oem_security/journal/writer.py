@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +17,7 @@ from typing import Any, Self
 from oem_security.clock import Clock, SystemClock
 from oem_security.errors import JournalLockedError, JournalStorageError, OemSecurityError
 from oem_security.files import lock, sync_dir, write_atomic
+from oem_security.journal.head import Head, head_path, read_head, require_head, write_head
 from oem_security.journal.keys import JournalKeys
 from oem_security.journal.record import (
     TimeText,
@@ -80,6 +82,8 @@ class Journal:
         self._failure: JournalStorageError | None = None
         self._closed = False
         self._gate = threading.Lock()
+        self._head_gate = threading.Lock()
+        self._known = 0
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._thread = threading.Thread(target=self._work, name=f"journal {path.name}", daemon=True)
         self._thread.start()
@@ -125,17 +129,29 @@ class Journal:
         if path.exists() and path.stat().st_size:
             for _ in scan(path, keyring, state):
                 continue
-        torn = state.torn
-        if torn:
-            _set_aside(path, state)
         keys = state.keys or JournalKeys(secrets.token_hex(8), keyring)
+        head = read_head(path, keys) if state.records else None
+        if head is not None:
+            require_head(path, head, state.records)
+        torn = _set_aside(path, state) if state.torn else None
         journal = cls(path, handle, keys, state, clock)
-        if state.records == 0:
-            journal._internal(OPENED, {"journal": keys.journal_id, "subject": subject})
-            sync_dir(path.parent)
-        if torn:
-            journal._internal(RECOVERED, {"bytes": len(torn), "kept_in": f"{path.name}.torn"})
+        try:
+            journal._begin(subject, head, torn)
+        except BaseException:
+            journal._let_go()
+            raise
         return journal
+
+    def _begin(self, subject: str, head: Head | None, torn: tuple[str, int] | None) -> None:
+        before = self._state.records
+        if before == 0:
+            self._internal(OPENED, {"journal": self._keys.journal_id, "subject": subject})
+            sync_dir(self.path.parent)
+        elif head is None:
+            self._internal(RECOVERED, {"head": "missing", "records": before})
+        if torn:
+            self._internal(RECOVERED, {"kept_in": torn[0], "bytes": torn[1]})
+        self._know(self._state.records, closed=False)
 
     @property
     def poisoned(self) -> bool:
@@ -167,7 +183,9 @@ class Journal:
             self._require_open()
             done = _promise()
             self._queue.put(_Entry(CHECKPOINT, b"", done))
-        return done.result()
+        receipt = done.result()
+        self._know(receipt.seq + 1, closed=False)
+        return receipt
 
     def close(self) -> None:
         """Write what is waiting, sign a checkpoint, and let go of the file."""
@@ -179,12 +197,12 @@ class Journal:
             if fresh:
                 self.checkpoint()
         finally:
-            with self._gate:
-                self._closed = True
-                self._queue.put(None)
-            self._thread.join()
-            os.close(self._file)
-            os.close(self._lock_handle)
+            self._let_go()
+            try:
+                if self._failure is None:
+                    self._know(self._state.records, closed=True)
+            finally:
+                os.close(self._lock_handle)
 
     def __enter__(self) -> Self:
         return self
@@ -200,6 +218,29 @@ class Journal:
         except OemSecurityError:
             if error is None:
                 raise
+
+    def _let_go(self) -> None:
+        with self._gate:
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join()
+        os.close(self._file)
+
+    def _know(self, records: int, *, closed: bool) -> None:
+        """Write the head; two checkpoints at once never leave the older one's."""
+        with self._head_gate:
+            if records < self._known:
+                return
+            self._known = records
+            head = Head(self._keys.journal_id, records, closed)
+            try:
+                write_head(self.path, self._keys, self._epoch, head)
+            except OSError as error:
+                raise JournalStorageError(
+                    f"the head of the log cannot be written: {error.strerror or error}",
+                    where=str(head_path(self.path)),
+                    remedy="free space or mend the disk, then open the journal again",
+                ) from error
 
     def _internal(self, kind: str, body: Mapping[str, Any]) -> None:
         self._enqueue(kind, encode_body(body)).result()
@@ -245,27 +286,11 @@ class Journal:
             return
         state = self._state
         before = (state.records, state.link, state.good_bytes, state.tree.copy())
-        lines: list[bytes] = []
-        receipts: list[Receipt] = []
-        for entry in batch:
-            body = entry.body
-            if entry.kind == CHECKPOINT:
-                signed = self._keys.sign_checkpoint(state.records, state.tree.root())
-                body = encode_body(signed)
-            time = self._time.of(self._clock.now_ns())
-            line, leaf = encode_line(
-                state.records, time, entry.kind, self._key_id, body, state.link, self._mac
-            )
-            lines += (line, b"\n")
-            receipts.append(Receipt(state.records, leaf.hex()))
-            state.records += 1
-            state.link = leaf.hex()
-            state.tree.extend([leaf])
-        data = b"".join(lines)
         try:
+            data, receipts = self._encode(batch)
             _write_all(self._file, data)
             os.fdatasync(self._file)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - a defect must end like a full disk, not hang
             state.records, state.link, state.good_bytes, state.tree = before
             self._poison(error, state.good_bytes)
             for entry in batch:
@@ -275,10 +300,30 @@ class Journal:
         for entry, receipt in zip(batch, receipts, strict=True):
             entry.done.set_result(receipt)
 
-    def _poison(self, error: OSError, good_bytes: int) -> None:
+    def _encode(self, batch: list[_Entry]) -> tuple[bytes, list[Receipt]]:
+        state = self._state
+        lines: list[bytes] = []
+        receipts: list[Receipt] = []
+        for entry in batch:
+            body = entry.body
+            if entry.kind == CHECKPOINT:
+                body = encode_body(self._keys.sign_checkpoint(state.records, state.tree.root()))
+            time = self._time.of(self._clock.now_ns())
+            line, leaf = encode_line(
+                state.records, time, entry.kind, self._key_id, body, state.link, self._mac
+            )
+            lines += (line, b"\n")
+            receipts.append(Receipt(state.records, leaf.hex()))
+            state.records += 1
+            state.link = leaf.hex()
+            state.tree.extend([leaf])
+        return b"".join(lines), receipts
+
+    def _poison(self, error: Exception, good_bytes: int) -> None:
+        cause = getattr(error, "strerror", None) or f"{error}"
         with self._gate:
             self._failure = JournalStorageError(
-                f"the entry could not be written: {error.strerror or error}",
+                f"the entry could not be written: {cause}",
                 where=str(self.path),
                 remedy="free space or mend the disk, then open the journal again",
             )
@@ -302,11 +347,15 @@ def _write_all(handle: int, data: bytes) -> None:
         view = view[os.write(handle, view) :]
 
 
-def _set_aside(path: Path, state: Scan) -> None:
-    """Keep the torn bytes beside the journal and cut the journal to its last good length."""
-    write_atomic(path.with_name(path.name + ".torn"), state.torn, mode=0o600)
+def _set_aside(path: Path, state: Scan) -> tuple[str, int]:
+    """Keep the torn bytes beside the journal, cut it to its good length; return where and what."""
+    names = (f"{path.name}.torn{n or ''}" for n in count())
+    kept = next(found for name in names if not (found := path.with_name(name)).exists())
+    size = len(state.torn)
+    write_atomic(kept, state.torn, mode=0o600)
     with path.open("r+b") as stream:
         stream.truncate(state.good_bytes)
         stream.flush()
         os.fsync(stream.fileno())
     state.torn = b""
+    return kept.name, size
