@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         StateError,
         StorageError,
         TokenError,
+        VaultError,
     )
     from oem_security.fingerprint import (
         Fingerprint,
@@ -63,6 +64,9 @@ if TYPE_CHECKING:
     from oem_security.policy import PayloadType
     from oem_security.seal import SealedFile, seal_file, seal_path, verify_file
     from oem_security.tokens import Principal, TokenVerifier, inspect_token, issue_token
+    from oem_security.vault.kdf import KdfParameters
+    from oem_security.vault.legacy import read_fernet, read_plain
+    from oem_security.vault.vault import Vault
 
 _EXPORTS = {
     name: module
@@ -72,7 +76,7 @@ _EXPORTS = {
         ".envelope": "open_envelope open_payload seal_payload",
         ".errors": "Category CertificateError FingerprintError InputError JournalError "
         "JournalLockedError JournalStorageError KeyringError LicenseError MalformedError OemError "
-        "OemSecurityError SealError StateError StorageError TokenError",
+        "OemSecurityError SealError StateError StorageError TokenError VaultError",
         ".fingerprint": "Fingerprint FingerprintVerdict Match compare load_fingerprint "
         "probe_device save_fingerprint",
         ".journal.reader": "JournalReport read_journal verify_journal",
@@ -87,6 +91,9 @@ _EXPORTS = {
         ".policy": "PayloadType",
         ".seal": "SealedFile seal_file seal_path verify_file",
         ".tokens": "Principal TokenVerifier inspect_token issue_token",
+        ".vault.kdf": "KdfParameters",
+        ".vault.legacy": "read_fernet read_plain",
+        ".vault.vault": "Vault",
     }.items()
     for name in names.split()
 }
@@ -108,6 +115,7 @@ __all__ = [
     "JournalLockedError",
     "JournalReport",
     "JournalStorageError",
+    "KdfParameters",
     "Keyring",
     "KeyringError",
     "KeyringKind",
@@ -132,6 +140,8 @@ __all__ = [
     "SystemClock",
     "TokenError",
     "TokenVerifier",
+    "Vault",
+    "VaultError",
     "audit_site",
     "client_context",
     "compare",
@@ -145,7 +155,9 @@ __all__ = [
     "open_envelope",
     "open_payload",
     "probe_device",
+    "read_fernet",
     "read_journal",
+    "read_plain",
     "require_tls13_for_grpc",
     "save_fingerprint",
     "seal_file",

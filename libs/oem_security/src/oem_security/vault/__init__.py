@@ -1,0 +1,1 @@
+"""Secrets at rest: Argon2id and AES-256-GCM, one file, nothing readable but names."""
