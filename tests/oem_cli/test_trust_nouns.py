@@ -97,3 +97,14 @@ def test_a_changed_log_ends_in_one_line_that_names_the_place(oem: Shell) -> None
 
 def test_costs_without_a_ledger_are_refused_with_a_remedy(oem: Shell) -> None:
     assert "trade first" in str(oem("tco", "analyze", code=7)["error"])
+
+
+def test_a_token_is_revoked_by_its_file_or_its_identifier(oem: Shell) -> None:
+    issued = oem("token", "issue", "--subject", "alice", "--role", "operator")
+    shown = oem("token", "inspect", issued["token_file"])
+    why = ["--operator", "bob", "--reason", "lost"]
+    done = oem("token", "revoke", issued["token_file"], *why)
+    assert done["revoked"] == shown["id"]
+    assert oem("token", "revoke", shown["id"], *why)["revoked"] == shown["id"]
+    refused = oem("token", "revoke", "not-an-id", *why, code=3)
+    assert "oem token inspect" in str(refused["error"])

@@ -45,6 +45,7 @@ from oem_security import (
     Keyring,
     OemSecurityError,
     PeerCheck,
+    RevokedTokens,
     TokenVerifier,
     probe_device,
     verify_file,
@@ -198,7 +199,14 @@ def compose(
         )
         gatekeeper = Gatekeeper(
             PeerCheck(site.mtls),
-            TokenVerifier(keyring, roles=config.rbac, audience=AUDIENCE, audit=audit),
+            TokenVerifier(
+                keyring,
+                roles=config.rbac,
+                audience=AUDIENCE,
+                revoked=RevokedTokens(site.revoked_tokens, keyring),
+                audit=audit,
+                device=checked.guard.license.fingerprint.identity,
+            ),
             metrics,
         )
         return Parts(

@@ -25,6 +25,7 @@ from oem_security import (
     probe_device,
     save_fingerprint,
     seal_file,
+    verify_license,
 )
 from oem_security.files import PRIVATE_FILE, make_private_dir, write_atomic
 from oem_security.license import Anchors, LicensePaths, read_request, trust_vendor
@@ -114,9 +115,11 @@ def issue_access(site: Site, *, operator: str, roles: tuple[str, ...], days: int
 
 
 def issue_operator_token(
-    site: Site, *, operator: str, roles: tuple[str, ...], days: int = 30
+    site: Site, *, operator: str, roles: tuple[str, ...], days: int = 30, bound: bool = False
 ) -> Path:
     """Issue a token for the site's daemon into a private file; returns the file.
+
+    A bound token is valid on the device of the site's licence only.
 
     Raises:
         NotReady: The operator's name cannot be a file's name.
@@ -127,12 +130,18 @@ def issue_operator_token(
             where="operator",
             remedy="use letters, digits, '-' and '_'",
         )
+    keyring = Keyring.open(site.keys)
+    device = ""
+    if bound:
+        guard = verify_license(LicensePaths(site.licenses), keyring, probe_device())
+        device = guard.license.fingerprint.identity
     token = issue_token(
-        Keyring.open(site.keys),
+        keyring,
         audience=AUDIENCE,
         subject=operator,
         roles=roles,
         ttl_s=days * DAY_S,
+        device=device,
     )
     make_private_dir(site.tokens)
     path = site.tokens / f"{operator}.token"

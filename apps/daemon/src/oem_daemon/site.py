@@ -96,6 +96,10 @@ class Site:
         return self.root / "audit" / "rbac.jsonl"
 
     @property
+    def revoked_tokens(self) -> Path:
+        return self.root / "audit" / "token_revocations.jsonl"
+
+    @property
     def reports(self) -> Path:
         return self.root / "reports"
 

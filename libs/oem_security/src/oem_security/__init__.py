@@ -61,7 +61,9 @@ if TYPE_CHECKING:
         require_tls13_for_grpc,
         server_context,
     )
+    from oem_security.one_time import accept_totp, hotp, totp
     from oem_security.policy import PayloadType
+    from oem_security.revocations import RevokedTokens, revoke_token
     from oem_security.seal import SealedFile, seal_file, seal_path, verify_file
     from oem_security.tokens import Principal, TokenVerifier, inspect_token, issue_token
     from oem_security.vault.kdf import KdfParameters
@@ -91,6 +93,8 @@ _EXPORTS = {
         ".policy": "PayloadType",
         ".seal": "SealedFile seal_file seal_path verify_file",
         ".tokens": "Principal TokenVerifier inspect_token issue_token",
+        ".revocations": "RevokedTokens revoke_token",
+        ".one_time": "accept_totp hotp totp",
         ".vault.kdf": "KdfParameters",
         ".vault.legacy": "read_fernet read_plain",
         ".vault.vault": "Vault",
@@ -133,6 +137,7 @@ __all__ = [
     "Purpose",
     "Receipt",
     "Record",
+    "RevokedTokens",
     "SealError",
     "SealedFile",
     "StateError",
@@ -142,11 +147,13 @@ __all__ = [
     "TokenVerifier",
     "Vault",
     "VaultError",
+    "accept_totp",
     "audit_site",
     "client_context",
     "compare",
     "create_request",
     "grpc_server_credentials",
+    "hotp",
     "inspect_token",
     "install_license",
     "issue_license",
@@ -159,11 +166,13 @@ __all__ = [
     "read_journal",
     "read_plain",
     "require_tls13_for_grpc",
+    "revoke_token",
     "save_fingerprint",
     "seal_file",
     "seal_path",
     "seal_payload",
     "server_context",
+    "totp",
     "verify_file",
     "verify_journal",
     "verify_license",

@@ -43,6 +43,7 @@ from oem_security.policy import (
     vendor_signers,
 )
 from oem_security.strict_json import canonical, loads
+from oem_security.time_floor import read_time_floor, write_time_floor
 
 _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 _INFO = b"oem-security/1/license-request"
@@ -97,6 +98,10 @@ class LicensePaths:
     @property
     def registry(self) -> Path:
         return self.folder / "registry.jsonl"
+
+    @property
+    def time_floor(self) -> Path:
+        return self.folder / "time_floor.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +341,7 @@ def verify_license(
     *,
     clock: Clock | None = None,
 ) -> CapabilityGuard:
-    """Verify the installed licence on this device, now.
+    """Verify the installed licence on this device, now, and remember the time.
 
     Args:
         paths: Where the licence is.
@@ -347,7 +352,8 @@ def verify_license(
     Raises:
         InputError: No licence is installed.
         SealError: It is not signed by the trusted vendor for this site.
-        LicenseError: It is expired, the clock stands before its issue, or the device is another.
+        LicenseError: It is expired, the clock stands before its issue or before a time that has
+            been, or the device is another.
     """
     data = read_bounded(
         paths.license, _MAX_BYTES, what="licence", remedy="install one: oem license install FILE"
@@ -361,6 +367,10 @@ def verify_license(
             where=str(paths.license),
             remedy="set the clock of this machine right",
         )
+    known = read_time_floor(paths.time_floor, keyring)
+    after = known.signed(found.issued_ns).seen(now)
+    if after != known:
+        write_time_floor(paths.time_floor, keyring, after)
     if now >= found.not_after_ns:
         raise LicenseError(
             f"the licence expired at {rfc3339(found.not_after_ns)}",

@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from oem_security.clock import NS_PER_SECOND, Clock, SystemClock
@@ -131,7 +131,7 @@ class TokenVerifier:
         *,
         roles: Mapping[str, Collection[str]],
         audience: str,
-        revoked: Collection[str] = (),
+        revoked: Container[str] = (),
         audit: Journal | None = None,
         device: str = "",
         clock: Clock | None = None,
