@@ -108,3 +108,17 @@ def test_a_token_is_revoked_by_its_file_or_its_identifier(oem: Shell) -> None:
     assert oem("token", "revoke", shown["id"], *why)["revoked"] == shown["id"]
     refused = oem("token", "revoke", "not-an-id", *why, code=3)
     assert "oem token inspect" in str(refused["error"])
+
+
+def test_a_folder_is_held_against_its_manifest(oem: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    (folder / "a").write_text("x")
+    for version in (1, 2):
+        oem("manifest", "create", folder, "--name", "core", "--version", version)
+        assert oem("manifest", "verify", folder)["files"] == 1
+    oem("manifest", "create", folder, "--name", "core", "--version", 1)
+    assert "accepted before" in str(oem("manifest", "verify", folder, code=4)["error"])
+    oem("manifest", "create", folder, "--name", "core", "--version", 3)
+    (folder / "a").write_text("y")
+    assert "bundle/a" in str(oem("manifest", "verify", folder, code=4)["error"])

@@ -60,6 +60,10 @@ class Site:
         return self.root / "var" / "security"
 
     @property
+    def manifest_versions(self) -> Path:
+        return self.security_state / "manifest_versions.dsse.json"
+
+    @property
     def tls_rotation(self) -> Path:
         return self.security_state / "tls_rotation.json"
 

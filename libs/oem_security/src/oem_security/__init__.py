@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         KeyringError,
         LicenseError,
         MalformedError,
+        ManifestError,
         OemError,
         OemSecurityError,
         SealError,
@@ -52,6 +53,13 @@ if TYPE_CHECKING:
         issue_license,
         verify_license,
     )
+    from oem_security.manifest.manifest import (
+        Manifest,
+        make_manifest,
+        read_manifest,
+        verify_tree,
+    )
+    from oem_security.manifest.versions import ManifestVersions
     from oem_security.mtls import (
         CertificateAuthority,
         PeerCheck,
@@ -78,7 +86,7 @@ _EXPORTS = {
         ".envelope": "open_envelope open_payload seal_payload",
         ".errors": "Category CertificateError FingerprintError InputError JournalError "
         "JournalLockedError JournalStorageError KeyringError LicenseError MalformedError OemError "
-        "OemSecurityError SealError StateError StorageError TokenError VaultError",
+        "OemSecurityError SealError StateError StorageError TokenError VaultError ManifestError",
         ".fingerprint": "Fingerprint FingerprintVerdict Match compare load_fingerprint "
         "probe_device save_fingerprint",
         ".journal.reader": "JournalReport read_journal verify_journal",
@@ -93,6 +101,8 @@ _EXPORTS = {
         ".policy": "PayloadType",
         ".seal": "SealedFile seal_file seal_path verify_file",
         ".tokens": "Principal TokenVerifier inspect_token issue_token",
+        ".manifest.manifest": "Manifest make_manifest read_manifest verify_tree",
+        ".manifest.versions": "ManifestVersions",
         ".revocations": "RevokedTokens revoke_token",
         ".one_time": "accept_totp hotp totp",
         ".vault.kdf": "KdfParameters",
@@ -127,6 +137,9 @@ __all__ = [
     "LicenseError",
     "LicenseTerms",
     "MalformedError",
+    "Manifest",
+    "ManifestError",
+    "ManifestVersions",
     "Match",
     "OemError",
     "OemSecurityError",
@@ -159,11 +172,13 @@ __all__ = [
     "issue_license",
     "issue_token",
     "load_fingerprint",
+    "make_manifest",
     "open_envelope",
     "open_payload",
     "probe_device",
     "read_fernet",
     "read_journal",
+    "read_manifest",
     "read_plain",
     "require_tls13_for_grpc",
     "revoke_token",
@@ -176,6 +191,7 @@ __all__ = [
     "verify_file",
     "verify_journal",
     "verify_license",
+    "verify_tree",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

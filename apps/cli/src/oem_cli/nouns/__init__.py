@@ -10,6 +10,7 @@ NOUNS: dict[str, str] = {
     "journal": "verify and summarise signed logs",
     "license": "offline licences: request, issue, install, verify",
     "mtls": "private certificate authority and certificates",
+    "manifest": "sealed lists of files: make one, hold a folder against it",
     "vault": "secrets at rest: Argon2id and AES-256-GCM",
     "token": "issue and inspect operator tokens",
     "risk": "Paper Labs",

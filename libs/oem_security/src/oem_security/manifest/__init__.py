@@ -1,0 +1,1 @@
+"""Sealed manifests: what a tree of files must be, byte for byte."""
