@@ -170,6 +170,15 @@ if TYPE_CHECKING:
     from oem_exec.simulation.walk import (
         walk_book as walk_book,
     )
+    from oem_exec.split import (
+        Slice as Slice,
+    )
+    from oem_exec.split import (
+        VenueBook as VenueBook,
+    )
+    from oem_exec.split import (
+        split_order as split_order,
+    )
     from oem_exec.store.protocol import (
         Contradiction as Contradiction,
     )
@@ -269,6 +278,9 @@ _EXPORTS = {
     "FILLED_SHARE_BUCKETS": ".metrics",
     "LATENCY_BUCKETS_S": ".metrics",
     "RouterMetrics": ".metrics",
+    "Slice": ".split",
+    "VenueBook": ".split",
+    "split_order": ".split",
     "RouterSettings": ".router",
     "Sequencer": ".sequencer",
     "SharedBudgets": ".budget",
@@ -349,6 +361,7 @@ __all__ = [
     "Sequencer",
     "SharedBudgets",
     "Side",
+    "Slice",
     "SqliteOrderStore",
     "StaleMarketData",
     "StoreCorrupt",
@@ -362,9 +375,11 @@ __all__ = [
     "UnknownSymbol",
     "UnresolvedOrders",
     "Venue",
+    "VenueBook",
     "VenueNotInstalled",
     "VenueOrder",
     "VenueUnavailable",
+    "split_order",
     "synthetic_book",
     "walk_book",
 ]

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from oem_tco.impact.kernel import ExponentialKernel, PowerKernel, TableKernel, TransientImpact
     from oem_tco.impact.power_law import PowerLawImpact
     from oem_tco.ledger.analysis import CostTotal, TcoResult, analyze
+    from oem_tco.ledger.funding import (
+        FundingRate,
+        funding_cost,
+        funding_of_holding,
+        settlements,
+    )
     from oem_tco.ledger.rows import FillRow, OrderRow
     from oem_tco.ledger.shortfall import Shortfall, shortfall
     from oem_tco.ledger.store import CostLedger, LedgerRows, read_ledger
@@ -76,6 +82,7 @@ _EXPORTS = {
         ".impact.kernel": "ExponentialKernel PowerKernel TableKernel TransientImpact",
         ".impact.power_law": "PowerLawImpact",
         ".ledger.analysis": "CostTotal TcoResult analyze",
+        ".ledger.funding": "FundingRate funding_cost funding_of_holding settlements",
         ".ledger.rows": "FillRow OrderRow",
         ".ledger.shortfall": "Shortfall shortfall",
         ".ledger.store": "CostLedger LedgerRows read_ledger",
@@ -119,6 +126,7 @@ __all__ = [
     "FeeAccount",
     "FeeBook",
     "FillRow",
+    "FundingRate",
     "Indicator",
     "InputError",
     "LedgerError",
@@ -159,11 +167,14 @@ __all__ = [
     "estimate",
     "fit_permanent",
     "fit_power_law",
+    "funding_cost",
+    "funding_of_holding",
     "measure_slo",
     "read_ledger",
     "realised_cost_bps",
     "replay",
     "rules_yaml",
+    "settlements",
     "shortfall",
     "slo_report",
     "validate_report",

@@ -40,7 +40,6 @@ class Scan:
         torn: Bytes of an unfinished last line.
         checkpoint_size: Records covered by the newest checkpoint.
         kinds: Number of records by kind.
-        last_time_ns: Time of the last record.
     """
 
     keys: JournalKeys | None = None
@@ -51,7 +50,6 @@ class Scan:
     torn: bytes = b""
     checkpoint_size: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
-    last_time_ns: int = 0
     _macs: dict[str, FastMac] = field(default_factory=dict)
     _leaves: list[bytes] = field(default_factory=list)
 
@@ -133,7 +131,6 @@ def _take(line: bytes, keyring: Keyring, state: Scan) -> Record:
     state.records += 1
     state.good_bytes += len(line) + 1
     state.kinds[record.kind] = state.kinds.get(record.kind, 0) + 1
-    state.last_time_ns = record.time_ns
     return record
 
 

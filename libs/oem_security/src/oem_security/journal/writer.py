@@ -304,19 +304,23 @@ class Journal:
         state = self._state
         lines: list[bytes] = []
         receipts: list[Receipt] = []
+        leaves: list[bytes] = []  # not yet in the tree: whole batches are hashed at once
         for entry in batch:
             body = entry.body
             if entry.kind == CHECKPOINT:
+                state.tree.extend(leaves)
+                leaves = []
                 body = encode_body(self._keys.sign_checkpoint(state.records, state.tree.root()))
             time = self._time.of(self._clock.now_ns())
             line, leaf = encode_line(
                 state.records, time, entry.kind, self._key_id, body, state.link, self._mac
             )
             lines += (line, b"\n")
-            receipts.append(Receipt(state.records, leaf.hex()))
-            state.records += 1
             state.link = leaf.hex()
-            state.tree.extend([leaf])
+            receipts.append(Receipt(state.records, state.link))
+            state.records += 1
+            leaves.append(leaf)
+        state.tree.extend(leaves)
         return b"".join(lines), receipts
 
     def _poison(self, error: Exception, good_bytes: int) -> None:
