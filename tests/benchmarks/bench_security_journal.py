@@ -65,9 +65,7 @@ def append_durable() -> list[Result]:
             value, baseline = alternate(lambda: _concurrent(journal), bare, rounds=5)
         os.close(handle)
     words = "one write and fdatasync per entry"
-    return [
-        Result("security.journal.append_durable", value, "entries/s", words, baseline, ">= 10")
-    ]
+    return [Result("security.journal.append_durable", value, "entries/s", words, baseline, ">= 10")]
 
 
 def _concurrent(journal: Journal) -> float:
