@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import secrets
@@ -29,6 +30,7 @@ from oem_security.journal.scan import CHECKPOINT, OPENED, RECOVERED, Scan, scan
 from oem_security.keyring import Keyring
 
 MAX_BATCH = 1024
+_FLUSH = "journal.flush"  # not a record: its receipt is that of the record before
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,11 @@ class Receipt:
 class _Entry:
     kind: str
     body: bytes
-    done: Future[Receipt]
+    done: Future[Receipt] | None
+
+    def fail(self, error: Exception) -> None:
+        if self.done is not None:
+            self.done.set_exception(error)
 
 
 class Journal:
@@ -177,6 +183,28 @@ class Journal:
         """Write an entry and return once it is on disk."""
         return self.submit(kind, body).result()
 
+    def write(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Hand in an entry without an acknowledgement of its own; `flush` waits for it.
+
+        Raises:
+            InputError: The kind or body cannot be journalled.
+            JournalStorageError: The journal is poisoned or closed.
+        """
+        require_kind(kind)
+        entry = _Entry(kind, encode_body(body), None)
+        with self._gate:
+            self._require_open()
+            self._queue.put(entry)
+
+    def flush(self) -> Receipt:
+        """Wait until everything handed in so far is on disk; return the last record's receipt.
+
+        Raises:
+            JournalStorageError: Something handed in could not be written, or the journal is
+                closed.
+        """
+        return self._enqueue(_FLUSH, b"").result()
+
     def checkpoint(self) -> Receipt:
         """Sign size and Merkle root of everything written so far."""
         with self._gate:
@@ -282,7 +310,7 @@ class Journal:
     def _commit(self, batch: list[_Entry]) -> None:
         if self._failure is not None:
             for entry in batch:
-                entry.done.set_exception(self._failure)
+                entry.fail(self._failure)
             return
         state = self._state
         before = (state.records, state.link, state.good_bytes, state.tree.copy())
@@ -292,20 +320,23 @@ class Journal:
             os.fdatasync(self._file)
         except Exception as error:  # noqa: BLE001 - a defect must end like a full disk, not hang
             state.records, state.link, state.good_bytes, state.tree = before
-            self._poison(error, state.good_bytes)
+            failure = self._poison(error, state.good_bytes)
             for entry in batch:
-                entry.done.set_exception(self._failure)
+                entry.fail(failure)
             return
         state.good_bytes += len(data)
-        for entry, receipt in zip(batch, receipts, strict=True):
-            entry.done.set_result(receipt)
+        for done, receipt in receipts:
+            done.set_result(receipt)
 
-    def _encode(self, batch: list[_Entry]) -> tuple[bytes, list[Receipt]]:
+    def _encode(self, batch: list[_Entry]) -> tuple[bytes, list[tuple[Future[Receipt], Receipt]]]:
         state = self._state
         lines: list[bytes] = []
-        receipts: list[Receipt] = []
+        receipts: list[tuple[Future[Receipt], Receipt]] = []
         leaves: list[bytes] = []  # not yet in the tree: whole batches are hashed at once
         for entry in batch:
+            if entry.kind == _FLUSH and entry.done is not None:
+                receipts.append((entry.done, Receipt(state.records - 1, state.link)))
+                continue
             body = entry.body
             if entry.kind == CHECKPOINT:
                 state.tree.extend(leaves)
@@ -317,25 +348,26 @@ class Journal:
             )
             lines += (line, b"\n")
             state.link = leaf.hex()
-            receipts.append(Receipt(state.records, state.link))
+            if entry.done is not None:
+                receipts.append((entry.done, Receipt(state.records, state.link)))
             state.records += 1
             leaves.append(leaf)
         state.tree.extend(leaves)
         return b"".join(lines), receipts
 
-    def _poison(self, error: Exception, good_bytes: int) -> None:
+    def _poison(self, error: Exception, good_bytes: int) -> JournalStorageError:
         cause = getattr(error, "strerror", None) or f"{error}"
+        failure = JournalStorageError(
+            f"the entry could not be written: {cause}",
+            where=str(self.path),
+            remedy="free space or mend the disk, then open the journal again",
+        )
         with self._gate:
-            self._failure = JournalStorageError(
-                f"the entry could not be written: {cause}",
-                where=str(self.path),
-                remedy="free space or mend the disk, then open the journal again",
-            )
-        try:
+            self._failure = failure
+        with contextlib.suppress(OSError):
+            # where it fails the torn tail stays; opening the journal again moves it aside
             os.ftruncate(self._file, good_bytes)
-        except OSError:
-            # the torn tail stays; opening the journal again moves it aside
-            return
+        return failure
 
 
 def _promise() -> Future[Receipt]:
