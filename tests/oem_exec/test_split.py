@@ -1,4 +1,4 @@
-"""Splitting an order: nothing lost, nothing below a venue's minimum, and never dearer than whole."""
+"""Splitting an order: nothing lost, nothing below a minimum, and never dearer than whole."""
 
 from __future__ import annotations
 

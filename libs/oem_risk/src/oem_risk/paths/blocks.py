@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 BLOCK_PATHS = 256
 """Paths generated and reduced together; each block has its own seed."""
 _AHEAD = 8
-CACHED = 1 << 14
+CACHED = 1 << 15
 """Numbers worked on at a time, so that they stay in a core's cache."""
 
 
@@ -30,7 +30,14 @@ def block_rng(seed: int, block: int) -> np.random.Generator:
 
 
 class PathModel(Protocol):
-    """A model of one price; it can be pickled, so that other processes can draw from it."""
+    """A model of one price; it can be pickled, so that other processes can draw from it.
+
+    Attributes:
+        stepwise: Whether it works step by step on all paths at once, and so is best asked for many
+            paths; others are asked for as many as stay in the cache.
+    """
+
+    stepwise: ClassVar[bool]
 
     def log_returns(self, rng: np.random.Generator, paths: int, steps: int) -> Floats:
         """Return log returns of shape (paths, steps); the array belongs to the caller."""
@@ -109,10 +116,17 @@ def simulate_paths(
 
 def compute_block(model: PathModel, paths: int, steps: int, seed: int, block: int) -> PathBlock:
     """Return one block of a run."""
-    # always a whole block is drawn, so that a longer run begins with the same paths
-    moves = model.log_returns(block_rng(seed, block), BLOCK_PATHS, steps)
-    terminal, deepest, lowest = reduce_log_returns(moves)
-    return PathBlock(block * BLOCK_PATHS, terminal[:paths], deepest[:paths], lowest[:paths])
+    rng = block_rng(seed, block)
+    # a slice at a time, drawn and reduced while it is in the cache; an even number of paths, so
+    # that antithetic pairs stay together, and always a whole block, so that a longer run begins
+    # with the same paths
+    rows = BLOCK_PATHS if model.stepwise else max(2, CACHED // steps // 2 * 2)
+    parts = [
+        reduce_log_returns(model.log_returns(rng, min(rows, BLOCK_PATHS - first), steps))
+        for first in range(0, BLOCK_PATHS, rows)
+    ]
+    columns = [np.concatenate(column)[:paths] for column in zip(*parts, strict=True)]
+    return PathBlock(block * BLOCK_PATHS, *columns)
 
 
 def reduce_log_returns(moves: Floats) -> tuple[Floats, Floats, Floats]:
@@ -121,18 +135,10 @@ def reduce_log_returns(moves: Floats) -> tuple[Floats, Floats, Floats]:
     Args:
         moves: (paths, steps) log returns; overwritten.
     """
-    paths, steps = moves.shape
-    deepest, trough = np.empty(paths), np.empty(paths)
-    rows = max(1, CACHED // max(steps, 1))
-    scratch = np.empty((min(rows, paths), steps))
-    for first in range(0, paths, rows):  # a slice at a time, so that it stays in the cache
-        part = moves[first : first + rows]
-        peaks = scratch[: len(part)]
-        np.add.accumulate(part, axis=1, out=part)
-        np.maximum.accumulate(part, axis=1, out=peaks)
-        part.min(axis=1, out=trough[first : first + rows])
-        np.subtract(peaks, part, out=peaks)
-        peaks.max(axis=1, out=deepest[first : first + rows])
+    np.add.accumulate(moves, axis=1, out=moves)
+    peaks = np.maximum.accumulate(moves, axis=1)
+    trough = moves.min(axis=1)
+    np.subtract(peaks, moves, out=peaks)
     # the start is a peak too: a fall from it is minus the trough
-    deepest = np.maximum(np.maximum(deepest, -trough), 0.0)
+    deepest = np.maximum(np.maximum(peaks.max(axis=1), -trough), 0.0)
     return np.exp(moves[:, -1]), -np.expm1(-deepest), np.exp(np.minimum(trough, 0.0))

@@ -10,12 +10,13 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oem_risk.errors import LabProblem
-from oem_risk.paths.blocks import CACHED, Floats
+from oem_risk.paths.blocks import Floats
 
 
 class BlockKind(enum.StrEnum):
@@ -35,6 +36,8 @@ class BootstrapModel:
         block: Mean length (stationary) or length in steps, at least 1.
         kind: How blocks are drawn.
     """
+
+    stepwise: ClassVar[bool] = False
 
     history: Floats
     block: float
@@ -57,25 +60,14 @@ class BootstrapModel:
 
     def log_returns(self, rng: np.random.Generator, paths: int, steps: int) -> Floats:
         if self.kind is BlockKind.STATIONARY:
-            return self._stationary(rng, paths, steps)
+            index, longest = _unwrapped(rng, paths, steps, self.history.size, self.block)
+            return np.resize(self.history, self.history.size + longest).take(index)
         return self.history[
             block_indices(
                 rng, self.kind, paths=paths, steps=steps, observations=self.history.size,
                 block=self.block,
             )
         ]  # fmt: skip
-
-    def _stationary(self, rng: np.random.Generator, paths: int, steps: int) -> Floats:
-        moves = np.empty((paths, steps))
-        rows = max(1, CACHED // steps)
-        for first in range(0, paths, rows):  # a slice at a time, so that it stays in the cache
-            part = moves[first : first + rows]
-            index, longest = _unwrapped(rng, len(part), steps, self.history.size, self.block)
-            # "clip" spares numpy a copy; no index is outside
-            np.take(
-                np.resize(self.history, self.history.size + longest), index, out=part, mode="clip"
-            )
-        return moves
 
 
 def block_indices(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -144,6 +145,8 @@ class FilteredHistoryModel:
         residuals: (n,) standardised residuals.
         start_variance: Variance of the first step.
     """
+
+    stepwise: ClassVar[bool] = True
 
     parameters: GarchParameters
     residuals: Floats

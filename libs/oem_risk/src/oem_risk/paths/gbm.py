@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,10 +24,12 @@ class GbmModel:
         drift: Mu per unit of time.
         volatility: Sigma per square root of the unit, at least 0.
         dt: Length of a step, above 0.
-        antithetic: Whether the second half of each block mirrors the first. Means of functions
-            that rise or fall with the price then vary less; paths of a pair are not independent,
-            so intervals must be made from the means of pairs.
+        antithetic: Whether each second path mirrors the one before. Means of functions that rise
+            or fall with the price then vary less; paths of a pair are not independent, so
+            intervals must be made from the means of pairs.
     """
+
+    stepwise: ClassVar[bool] = False
 
     drift: float
     volatility: float
@@ -48,7 +51,7 @@ class GbmModel:
         if not self.antithetic:
             return rng.normal(centre, spread, (paths, steps))
         half = rng.normal(0.0, spread, ((paths + 1) // 2, steps))
-        return np.concatenate([centre + half, centre - half])[:paths]
+        return np.stack([centre + half, centre - half], axis=1).reshape(-1, steps)[:paths]
 
     def mean(self, horizon: float) -> float:
         """Return the expected price over the first, `exp(mu T)`: the control variate."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -31,6 +31,8 @@ class MertonModel:
         jump_deviation: Its standard deviation, at least 0.
         dt: Length of a step, above 0.
     """
+
+    stepwise: ClassVar[bool] = False
 
     drift: float
     volatility: float
