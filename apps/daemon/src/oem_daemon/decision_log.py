@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 
 from oem_daemon.errors import DecisionLogFailed
-from oem_security import Journal, OemSecurityError, Receipt
+from oem_security import Journal, OemSecurityError
 
 
 class DecisionLog:
@@ -39,9 +38,9 @@ class DecisionLog:
         Raises:
             DecisionLogFailed: The disk refused, now or earlier.
         """
-        waiting = self._submit(kind, body)
+        self._require_working()
         try:
-            return await asyncio.wrap_future(waiting)
+            return await asyncio.wrap_future(self._journal.submit(kind, body))
         except (OemSecurityError, OSError) as error:
             raise self._failed(error) from error
 
@@ -55,15 +54,15 @@ class DecisionLog:
         Raises:
             DecisionLogFailed: The disk refused earlier.
         """
-        self._submit(kind, body)
-
-    def _submit(self, kind: str, body: Mapping[str, object]) -> Future[Receipt]:
-        if self._failure is not None:
-            raise self._failure
+        self._require_working()
         try:
-            return self._journal.submit(kind, body)
+            self._journal.write(kind, body)
         except (OemSecurityError, OSError) as error:
             raise self._failed(error) from error
+
+    def _require_working(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def _failed(self, error: Exception) -> DecisionLogFailed:
         failure = DecisionLogFailed(
