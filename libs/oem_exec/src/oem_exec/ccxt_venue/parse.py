@@ -61,9 +61,14 @@ def order_of(raw: Mapping[str, Any], venue: str, client_order_id: str = "") -> V
     if state is OrderState.FILLED and quantity is not None and filled < quantity:
         # some venues call every ended order closed
         state = OrderState.CANCELED if filled or quantity else OrderState.FILLED
+    if state is OrderState.REJECTED and filled:
+        # bybit calls an order rejected whose rest was; what was filled was filled
+        state = OrderState.CANCELED
     if state is OrderState.OPEN and filled:
         state = OrderState.PARTIALLY_FILLED
     named = str(raw.get("clientOrderId") or client_order_id)
+    if named == "0":
+        named = client_order_id  # kraken's userref where no id was given
     symbol = str(raw.get("symbol") or "")
     return VenueOrder(
         client_order_id=named,
