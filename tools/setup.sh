@@ -5,6 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
 export PIP_DISABLE_PIP_VERSION_CHECK=1
+# a cache of this checkout alone: with a shared one uv would find the packages of an earlier checkout
+# at this path, and wheelhouse/ would stay empty
+export UV_CACHE_DIR="$PWD/.tools/cache"
 
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     echo "set-up: Python 3.11 or newer is needed; found $("$PYTHON" --version)" >&2

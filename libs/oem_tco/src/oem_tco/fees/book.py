@@ -210,20 +210,16 @@ class FeeBook:
 
 
 def _in_effect(schedule: VenueSchedule, at_ns: int, symbol: str) -> ScheduleVersion | None:
-    begun = [
-        v
-        for v in schedule.version
-        if v.effective_ns <= at_ns and (not v.symbols or symbol in v.symbols)
-    ]
-    if not begun:
-        return None
-    # a version for named symbols goes before a general one of the same date
-    latest = max(begun, key=lambda v: (bool(v.symbols), v.effective_ns))
-    ends = latest.until_ns
-    if ends is not None and at_ns >= ends:
-        general = [v for v in begun if v.until_ns is None or at_ns < v.until_ns]
-        return max(general, key=lambda v: v.effective_ns, default=None)
-    return latest
+    # a version for named symbols goes before a general one; once it ends, the general one holds.
+    # Within each kind a version closes the one before it, so an ended version leaves a gap.
+    begun = [v for v in schedule.version if v.effective_ns <= at_ns]
+    named = [v for v in begun if symbol in v.symbols]
+    general = [v for v in begun if not v.symbols]
+    for kind in (named, general):
+        latest = max(kind, key=lambda v: v.effective_ns, default=None)
+        if latest is not None and (latest.until_ns is None or at_ns < latest.until_ns):
+            return latest
+    return None
 
 
 def _end_of_day_ns(day: dt.date) -> int:

@@ -63,7 +63,7 @@ class Discount(_Part):
 
 
 class ScheduleVersion(_Part):
-    """One schedule between two instants; `until` None means until the next version or further."""
+    """One schedule between two instants; `until` None means until the next version."""
 
     version: str
     effective: dt.datetime
@@ -131,7 +131,8 @@ class VenueSchedule(_Part):
         for i, first in enumerate(ordered):
             for second in ordered[i + 1 :]:
                 ends = first.until_ns
-                if ends is None or ends <= second.effective_ns:
+                begin_together = first.effective_ns == second.effective_ns
+                if not begin_together and (ends is None or ends <= second.effective_ns):
                     continue  # an open end is closed by the next version
                 if set(first.symbols) & set(second.symbols) or first.symbols == second.symbols:
                     lines.append(f"{first.version} runs into {second.version}")
