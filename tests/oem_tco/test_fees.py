@@ -108,8 +108,8 @@ def test_a_discount_lowers_a_cost_and_leaves_a_rebate_alone() -> None:
 
 def test_a_reported_fee_takes_the_sign_of_its_venue() -> None:
     flipped = book(version("a", "2022-01-01"), head=HEAD + 'sign = "negative_is_cost"\n')
-    assert flipped.fee_cost("v", "spot", Decimal("-2")) == 2
-    assert book(version("a", "2022-01-01")).fee_cost("v", "spot", Decimal("-2")) == -2
+    assert flipped.fee_cost("v", "spot", Decimal(-2)) == 2
+    assert book(version("a", "2022-01-01")).fee_cost("v", "spot", Decimal(-2)) == -2
 
 
 @given(
@@ -123,7 +123,7 @@ def test_what_is_missing_is_an_estimate_with_a_range_and_never_nothing(
 ) -> None:
     fees = book(version("a", "2022-01-01", "2023-01-01"))
     found = fees.commission(venue, "spot", liquidity, day, FeeAccount(tier=tier))
-    covered = venue == "v" and not tier and 2022 == day.year
+    covered = venue == "v" and not tier and day.year == 2022
     assert (found.provenance is Provenance.SCHEDULE) == covered
     assert found.rate != 0
     if not covered:
