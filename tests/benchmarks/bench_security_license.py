@@ -1,0 +1,79 @@
+"""Verifying an installed licence, by call and by command, against the signature check it needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from harness import Benchmark, Result, alternate
+
+from oem_daemon.provision import Vendor, init_site, provision_license
+from oem_daemon.site import Site
+from oem_security import Keyring, probe_device, verify_license
+from oem_security.license import LicensePaths
+
+CALLS = 300
+IMPORT = "import cryptography.hazmat.primitives.asymmetric.ed25519"
+
+
+def _licensed(folder: str) -> Site:
+    """Return a new site with a licence for this device."""
+    site = Site(Path(folder) / "site")
+    init_site(site)
+    vendor = Vendor(Path(folder) / "vendor")
+    provision_license(site, vendor, features=("paper",), approved_by="bench")
+    return site
+
+
+def verify() -> list[Result]:
+    """The whole call (files, anchors, licence, time floor) with keys and device already read."""
+    private = Ed25519PrivateKey.generate()
+    public, message = private.public_key(), b"m" * 1024
+    signature = private.sign(message)
+
+    def per_call(work: Callable[[], object]) -> float:
+        start = time.perf_counter()
+        for _ in range(CALLS):
+            work()
+        return (time.perf_counter() - start) / CALLS
+
+    with tempfile.TemporaryDirectory() as folder:
+        site = _licensed(folder)
+        paths, keyring, device = (
+            LicensePaths(site.licenses),
+            Keyring.open(site.keys),
+            probe_device(),
+        )
+        value, baseline = alternate(
+            lambda: per_call(lambda: verify_license(paths, keyring, device)),
+            lambda: per_call(lambda: public.verify(signature, message)),
+        )
+    words = "one Ed25519 verification of 1024 bytes"
+    return [Result("security.license.verify", value, "s", words, baseline, "<= 3")]
+
+
+def command() -> list[Result]:
+    """The whole process of `oem license verify`, probes of the device included."""
+
+    def wall(words: list[str]) -> float:
+        start = time.perf_counter()
+        subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - start
+
+    with tempfile.TemporaryDirectory() as folder:
+        site = _licensed(folder)
+        oem = str(Path(sys.executable).with_name("oem"))
+        value, baseline = alternate(
+            lambda: wall([oem, "license", "verify", "--site", str(site.root)]),
+            lambda: wall([sys.executable, "-c", IMPORT]),
+            rounds=15,
+        )
+    return [Result("cli.license_verify", value, "s", f"python -c '{IMPORT}'", baseline, "<= 2.5")]
+
+
+BENCHMARKS: list[Benchmark] = [verify, command]
