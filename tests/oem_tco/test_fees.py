@@ -129,3 +129,12 @@ def test_what_is_missing_is_an_estimate_with_a_range_and_never_nothing(
     if not covered:
         assert found.note
         assert found.low_rate < found.high_rate
+
+
+def test_a_rebate_that_no_schedule_vouches_for_is_not_assumed() -> None:
+    rebate, cost = (
+        FeeBook.shipped().commission("bitmex", "inverse", kind, dt.date(2020, 1, 1))
+        for kind in ("maker", "taker")
+    )
+    assert rebate.low_rate < Decimal("-0.00025") < 0 < rebate.rate < rebate.high_rate
+    assert cost.low_rate < cost.rate == Decimal("0.00075") < cost.high_rate

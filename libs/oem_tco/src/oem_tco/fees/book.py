@@ -205,7 +205,10 @@ class FeeBook:
                 for version in schedule.version
                 for tier in version.tiers
             ]
-            rate, low, high = max(known), min(known), max(known) * Decimal("1.5")
+            low = min(known) - abs(min(known)) / 2
+            # a rebate that no schedule vouches for is not assumed: the general rate stands
+            if max(known) > 0:
+                rate, high = max(known), max(known) * Decimal("1.5")
         return Commission(rate, low, max(high, rate), "", "", Provenance.ESTIMATED, note=note)
 
 
