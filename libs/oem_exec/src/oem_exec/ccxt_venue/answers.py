@@ -37,6 +37,7 @@ _DUPLICATE = re.compile(
     r"duplicat|already exist|-4116|\b51016\b|\b110072\b|\b170141\b", re.IGNORECASE
 )
 _SERVER_SAID = re.compile(r"\s(5\d\d)\s")
+_AT_THE_DOOR = re.compile(r"^\S+ [A-Z]+ \S+ (?:418|429) ")
 _RETRY_AFTER = re.compile(r"until (\d{13})")
 
 
@@ -45,9 +46,10 @@ def judge_error(
 ) -> Refused | Unknown:
     """Return what an exception of a ccxt call proves.
 
-    `ExchangeError` itself, `ExchangeNotAvailable` (any 4xx or 5xx without a code, a broken
-    connection), `RequestTimeout`, `BadResponse`, `NullResponse`, `OperationFailed` and exceptions
-    that are not ccxt's at all prove nothing. So does a "duplicate order": the order may exist.
+    `ExchangeError` itself, `ExchangeNotAvailable` (any 4xx or 5xx without a code but 418 and 429,
+    a broken connection), `RequestTimeout`, `BadResponse`, `NullResponse`, `OperationFailed` and
+    exceptions that are not ccxt's at all prove nothing. So does a "duplicate order": the order may
+    exist.
 
     Args:
         error: What was raised.
@@ -69,6 +71,9 @@ def judge_error(
         if _DUPLICATE.search(text):
             return Unknown(UnknownCause.DUPLICATE_ID, text)
         return Refused(_sharper(RefusalReason.INVALID, text), f"{name}: {text}")
+    if name == "ExchangeNotAvailable" and _AT_THE_DOOR.match(text):
+        # some of ccxt's classes have no entry for these two; the status line says enough
+        return Refused(RefusalReason.RATE_LIMITED, f"{name}: {text}")
     return Unknown(_cause(name, text), f"{name}: {text}")
 
 

@@ -118,6 +118,7 @@ def capability_table() -> dict[str, Capabilities]:
             post_only="post_only in the order configuration",
             duplicate_ids=DuplicateIds.RETURNS_EXISTING,
             definite_errors=_DEFINITE,
+            definite_text=r'"success":\s*false.*"error_response":\s*\{\s*"error":\s*"(?!UNKNOWN)\w+"',
             order_types=frozenset(OrderType) - {OrderType.STOP},
             limits=(Limit("requests", 30, 1.0),),
         ),
