@@ -73,11 +73,6 @@ async def test_an_answer_that_proves_nothing_is_unknown(
     async with scripted(name) as (script, venue):
         script.status, script.body, script.content_type = status, body, kind
         answer = await venue.place(order(name))
-        if (name, status) == ("bybit", 403):
-            # Bybit's documents: 403 is its limit by address, where others answer 429
-            assert isinstance(answer, Refused), answer
-            assert answer.reason.value == "rate_limited"
-            return
         assert isinstance(answer, Unknown), answer
         assert len(script.posts) == 1, "nothing is repeated by the venue itself"
 

@@ -33,11 +33,13 @@ DEFINITE: dict[str, RefusalReason] = {
 }
 """ccxt's error classes that prove a refusal, by exact name; every other error proves nothing."""
 
+_LIMITS = frozenset({"RateLimitExceeded", "DDoSProtection"})
 _DUPLICATE = re.compile(
     r"duplicat|already exist|-4116|\b51016\b|\b110072\b|\b170141\b", re.IGNORECASE
 )
 _SERVER_SAID = re.compile(r"\s(5\d\d)\s")
 _AT_THE_DOOR = re.compile(r"^\S+ [A-Z]+ \S+ (?:418|429) ")
+_FORBIDDEN = re.compile(r"^\S+ [A-Z]+ \S+ 403 ")
 _RETRY_AFTER = re.compile(r"until (\d{13})")
 
 
@@ -61,6 +63,9 @@ def judge_error(
     text = str(error)[:400]
     if name == "DuplicateOrderId" or (name in definite and _DUPLICATE.search(text)):
         return Unknown(UnknownCause.DUPLICATE_ID, text)
+    if name in _LIMITS and _FORBIDDEN.match(text):
+        # ccxt calls bybit's 403 a rate limit; a proxy or a block by country says 403 too
+        return Unknown(UnknownCause.CONNECTION, f"{name}: {text}")
     if name in definite:
         reason = DEFINITE.get(name, RefusalReason.OTHER)
         retry = 0.0
