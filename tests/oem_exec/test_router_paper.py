@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -193,4 +194,17 @@ async def test_metrics_are_written_for_the_textfile_collector(tmp_path: Path) ->
     assert 'live_orders_total{outcome="filled",venue="paper"} 1.0' in text
     assert 'live_execution_latency_seconds_count{phase="total",venue="paper"} 1.0' in text
     assert 'live_fill_ratio{venue="paper"} 1.0' in text
+    store.close()
+
+
+@pytest.mark.parametrize("wrong", [{"quantity": D(0)}, {"price": D(0)}, {"quantity": D("NaN")}])
+async def test_an_amendment_to_zero_or_nonsense_is_refused(
+    tmp_path: Path, wrong: dict[str, Decimal]
+) -> None:
+    router, store = make_router(tmp_path, [paper()])
+    async with router:
+        before = await router.submit(limit("a", "59000"))
+        with pytest.raises(InvalidOrder, match="above 0"):
+            await router.amend("a", **wrong)
+        assert router.order("a") == before
     store.close()

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from exec_support import limit, make_router, market, paper
-from oem_exec import OrderState, SqliteOrderStore, StoreCorrupt, StoreTooNew, StoreUnavailable
+from oem_exec import (
+    KillState,
+    OrderState,
+    SqliteOrderStore,
+    StoreCorrupt,
+    StoreTooNew,
+    StoreUnavailable,
+)
+from oem_exec.store.protocol import KillSwitch
 from oem_exec.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from oem_exec.store.sqlite import repair
 
@@ -95,3 +104,17 @@ def test_only_one_process_trades_on_a_store(tmp_path: Path) -> None:
     ):
         SqliteOrderStore.open(path)
     SqliteOrderStore.open(path).close()
+
+
+async def test_a_write_under_way_when_the_store_closes_is_done_and_answered(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "orders.sqlite"
+    store = SqliteOrderStore.open(path)
+    halted = KillSwitch(KillState.HALTED, "test", "operator", 1)
+    writing = asyncio.create_task(store.set_kill_switch(halted))
+    await asyncio.sleep(0)
+    store.close()
+    await asyncio.wait_for(writing, 2)
+    with SqliteOrderStore.open(path) as again:
+        assert again.kill_switch() == halted

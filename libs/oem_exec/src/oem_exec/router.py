@@ -292,7 +292,12 @@ class LiveExecutionRouter:
             )
         async with self._locks.setdefault(intent_id, asyncio.Lock()):
             return await self._finish_first(
-                self._amend(intent_id, quantity or order.quantity, price or order.price)
+                self._amend(
+                    intent_id,
+                    # 0 is a wrong number to refuse, not a number left out
+                    order.quantity if quantity is None else quantity,
+                    order.price if price is None else price,
+                )
             )
 
     async def poll(self) -> tuple[Order, ...]:

@@ -79,7 +79,7 @@ class GroupCommitWriter:
             self._thread.shutdown(wait=True)
         if self._jobs:
             batch, self._jobs = self._jobs, []
-            self._commit(batch)
+            _resolve(batch, self._commit(batch))
         self._connection.close()
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
