@@ -72,7 +72,7 @@ def test_a_market_out_of_range_is_refused(fields: dict[str, float]) -> None:
 
 def test_bars_that_cannot_be_generated_are_refused() -> None:
     with pytest.raises(DataProblem, match="at least one bar"):
-        synthetic_bars("X/Y", SyntheticMarket(1.0), timeframe="2h", bars=1, seed=0)
+        synthetic_bars("X/Y", SyntheticMarket(1.0), timeframe="7h", bars=1, seed=0)
 
 
 def test_bars_survive_the_way_through_parquet(bars: Bars, tmp_path: Path) -> None:

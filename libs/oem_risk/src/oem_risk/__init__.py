@@ -33,7 +33,8 @@ if TYPE_CHECKING:
         zone_bounds,
     )
     from oem_risk.data.bars import Bars, common_times, read_bars
-    from oem_risk.data.quality import QualityReport, QualityVerdict, check_bars
+    from oem_risk.data.quality import QualityReport, QualityVerdict
+    from oem_risk.data.quality_bars import check_bars
     from oem_risk.data.synthetic import SyntheticMarket, synthetic_bars
     from oem_risk.errors import (
         DataProblem,
@@ -114,9 +115,18 @@ if TYPE_CHECKING:
     from oem_risk.paths.block_length import BlockLengths, ar1_block_length, politis_white
     from oem_risk.paths.blocks import PathBlock, PathModel, simulate_paths
     from oem_risk.paths.bootstrap import BlockKind, BootstrapModel, block_indices
+    from oem_risk.paths.calibrate import PathKind, fit_merton, fit_paths
     from oem_risk.paths.garch import FilteredHistoryModel, GarchFit, GarchParameters, fit_garch
     from oem_risk.paths.gbm import GbmModel, controlled_mean
+    from oem_risk.paths.joint import (
+        JointBootstrap,
+        JointFilteredHistory,
+        JointGbm,
+        JointMerton,
+        JointModel,
+    )
     from oem_risk.paths.merton import MertonModel
+    from oem_risk.paths.portfolio import PortfolioModel
 
 _EXPORTS = {
     "kupiec": ".backtests.coverage",
@@ -223,7 +233,7 @@ _EXPORTS = {
     "SyntheticMarket": ".data.synthetic",
     "TradingState": ".limits.engine",
     "Verdict": ".lab.verdict",
-    "check_bars": ".data.quality",
+    "check_bars": ".data.quality_bars",
     "common_times": ".data.bars",
     "probability_gate": ".lab.verdict",
     "profile_from": ".limits.profile",
@@ -236,6 +246,15 @@ _EXPORTS = {
     "shipped_scenarios": ".lab.stress",
     "synthetic_bars": ".data.synthetic",
     "write_lab_report": ".lab.report",
+    "JointBootstrap": ".paths.joint",
+    "JointFilteredHistory": ".paths.joint",
+    "JointGbm": ".paths.joint",
+    "JointMerton": ".paths.joint",
+    "JointModel": ".paths.joint",
+    "PortfolioModel": ".paths.portfolio",
+    "PathKind": ".paths.calibrate",
+    "fit_merton": ".paths.calibrate",
+    "fit_paths": ".paths.calibrate",
 }
 
 __all__ = [
@@ -255,6 +274,11 @@ __all__ = [
     "GarchFit",
     "GarchParameters",
     "GbmModel",
+    "JointBootstrap",
+    "JointFilteredHistory",
+    "JointGbm",
+    "JointMerton",
+    "JointModel",
     "LabProblem",
     "LabResult",
     "LabSettings",
@@ -267,7 +291,9 @@ __all__ = [
     "OperatorRequired",
     "OrderFacts",
     "PathBlock",
+    "PathKind",
     "PathModel",
+    "PortfolioModel",
     "ProbabilityGate",
     "ProfileName",
     "ProfileProblem",
@@ -315,6 +341,8 @@ __all__ = [
     "filtered_es",
     "filtered_var",
     "fit_garch",
+    "fit_merton",
+    "fit_paths",
     "historical_es",
     "historical_es_contributions",
     "historical_var",

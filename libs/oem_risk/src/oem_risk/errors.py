@@ -3,6 +3,8 @@
 OemError
 └── RiskError
     ├── DataProblem        market data is missing, malformed or unusable      (input)
+    │   └── TimeUnitMistake  times of one unit read as another                (input)
+    ├── FetchProblem       a venue did not give the history asked for        (unavailable)
     ├── ProfileProblem     a risk profile is unknown or contradicts itself    (input)
     ├── LabProblem         a simulation was asked for that cannot be run      (input)
     └── OperatorRequired   only a named operator may do this                  (state)
@@ -19,6 +21,34 @@ class RiskError(OemError):
 
 class DataProblem(RiskError):
     """Market data is missing, malformed or unusable."""
+
+
+class TimeUnitMistake(DataProblem):
+    """Times were stored in one unit and read as another.
+
+    Args:
+        count: Rows concerned.
+        rows: Rows in all.
+        reading: What was mistaken for what.
+        where: The file.
+    """
+
+    def __init__(self, count: int, rows: int, reading: str, *, where: str) -> None:
+        super().__init__(
+            f"{count} of {rows} timestamps are not times of market data: {reading}",
+            where=where,
+            remedy="import the original file again with oem data import, which tells the units "
+            "apart row by row",
+        )
+        self.count = count
+        self.rows = rows
+        self.reading = reading
+
+
+class FetchProblem(RiskError):
+    """A venue did not give the history asked for; what was fetched so far is kept."""
+
+    category = Category.UNAVAILABLE
 
 
 class ProfileProblem(RiskError):

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from oem_risk.data.names import TIMEFRAME_NS, data_name, file_symbol
+from oem_risk.data.schema import DataKind, Stored, read_stored
 from oem_risk.errors import DataProblem
 
-NS_PER_SECOND = 1_000_000_000
-TIMEFRAME_NS = {
-    "1m": 60 * NS_PER_SECOND,
-    "5m": 300 * NS_PER_SECOND,
-    "15m": 900 * NS_PER_SECOND,
-    "1h": 3_600 * NS_PER_SECOND,
-    "1d": 86_400 * NS_PER_SECOND,
-}
-"""Timeframe to the length of its bars, nanoseconds."""
 PRICES = ("open", "high", "low", "close")
 
 
@@ -38,6 +28,8 @@ class Bars:
         source: Where they came from.
         sha384: Hash of the file or of the generator's parameters, hex.
         synthetic: Whether they were generated.
+        venue: Venue such as `binance`; empty where unknown.
+        notes: What was mended on the way in.
     """
 
     symbol: str
@@ -51,9 +43,18 @@ class Bars:
     source: str
     sha384: str
     synthetic: bool
+    venue: str = ""
+    notes: tuple[str, ...] = ()
+
+    kind = DataKind.BARS
 
     def __len__(self) -> int:
         return len(self.open_ns)
+
+    @property
+    def time_ns(self) -> NDArray[np.int64]:
+        """The opening times, under the name that all kinds share."""
+        return self.open_ns
 
     @property
     def interval_ns(self) -> int:
@@ -79,7 +80,7 @@ def bar_file(folder: Path, venue: str, symbol: str, timeframe: str) -> Path:
     Raises:
         DataProblem: There is no such file; the ones that are there are named.
     """
-    name = f"{venue}_{symbol.replace('/', '')}_{timeframe}.parquet"
+    name = f"{venue}_{file_symbol(symbol)}_{timeframe}.parquet"
     for place in (folder, folder / "bars"):
         if (place / name).is_file():
             return place / name
@@ -105,37 +106,49 @@ def read_bars(folder: Path, *, venue: str, symbol: str, timeframe: str) -> Bars:
     Raises:
         DataProblem: No such file, not Parquet, a column is missing, or there is no row.
     """
-    path = bar_file(folder, venue, symbol, timeframe)
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowInvalid, OSError) as error:
+    return read_bar_file(bar_file(folder, venue, symbol, timeframe), symbol=symbol)
+
+
+def read_bar_file(path: Path, *, symbol: str | None = None) -> Bars:
+    """Return the bars of one Parquet file.
+
+    Args:
+        path: Named `venue_SYMBOL_timeframe[_window].parquet`, or describing itself.
+        symbol: Symbol to give the bars; None takes the file's own.
+
+    Raises:
+        DataProblem: No such file, not Parquet, a column is missing, or there is no row.
+    """
+    return bars_of(read_stored(path, DataKind.BARS), path, symbol=symbol)
+
+
+def bars_of(stored: Stored, path: Path, *, symbol: str | None = None) -> Bars:
+    """Return stored rows as bars; what the file does not say of itself its name says."""
+    about = stored.about
+    if not {"venue", "symbol", "timeframe"} <= about.keys():
+        name = data_name(path.stem, DataKind.BARS)
+        about = {"venue": name.venue, "symbol": name.symbol, "timeframe": name.timeframe, **about}
+    if about["timeframe"] not in TIMEFRAME_NS:
         raise DataProblem(
-            f"not a Parquet file: {str(error).splitlines()[0][:120]}",
+            f"the file's timeframe {about['timeframe']!r} is unknown",
             where=str(path),
-            remedy="fetch or convert the file again",
-        ) from None
-    missing = [c for c in ("timestamp", *PRICES, "volume") if c not in table.column_names]
-    if missing:
-        raise DataProblem(
-            f"columns are missing: {', '.join(missing)}",
-            where=str(path),
-            remedy="bars need timestamp, open, high, low, close, volume",
+            remedy="use one of " + ", ".join(TIMEFRAME_NS),
         )
-    if table.num_rows == 0:
-        raise DataProblem("the file has no rows", where=str(path), remedy="choose another file")
-    times = table.column("timestamp").cast(pa.timestamp("ns", "UTC")).to_numpy()
-    columns = {n: table.column(n).to_numpy().astype(np.float64) for n in (*PRICES, "volume")}
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha384").hexdigest()
     return Bars(
-        symbol=symbol,
-        timeframe=timeframe,
-        open_ns=times.astype(np.int64),
+        symbol=symbol or str(about["symbol"]),
+        timeframe=str(about["timeframe"]),
+        open_ns=stored.time_ns,
         source=path.name,
-        sha384=digest,
-        synthetic=False,
-        **columns,
+        sha384=stored.sha384,
+        synthetic=about.get("synthetic") is True,
+        venue=str(about["venue"]),
+        notes=tuple(map(str, _list(about.get("notes")))),
+        **{name: stored.real(name) for name in (*PRICES, "volume")},
     )
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def common_times(series: list[Bars]) -> list[Bars]:

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from oem_risk.data.bars import TIMEFRAME_NS, Bars
+from oem_risk.data.bars import Bars
+from oem_risk.data.names import TIMEFRAME_NS
 from oem_risk.errors import DataProblem
 
 _STEPS_IN_BAR = 12

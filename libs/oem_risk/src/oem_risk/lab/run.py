@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oem_risk.data.bars import Bars
-from oem_risk.data.quality import QualityReport, QualityVerdict, check_bars
+from oem_risk.data.quality import QualityReport, QualityVerdict
+from oem_risk.data.quality_bars import check_bars
 from oem_risk.errors import LabProblem
 from oem_risk.lab.simulate import LabStrategy, Market, PathResults, Plan, Progress, simulate
 from oem_risk.lab.stress import (
