@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from oem_exec import OrderIntent, OrderState, OrderType, Side
+from oem_exec import InstrumentKind, OrderIntent, OrderState, OrderType, Side
 from oem_exec.ccxt_venue.venue import CcxtSettings, CcxtVenue
 from oem_exec.model.order import Order
 
@@ -27,8 +27,12 @@ class Script:
     body: str = "{}"
     content_type: str = "application/json"
     posts: list[tuple[str, Any]] = field(default_factory=list)
+    gets: dict[str, str] = field(default_factory=dict)
+    """Last part of a path to the body a GET of it is answered with."""
 
     async def answer(self, request: web.Request) -> web.Response:
+        if request.method == "GET" and (said := self.gets.get(request.path.rpartition("/")[2])):
+            return web.Response(text=said, content_type="application/json")
         if request.method == "GET":
             return web.json_response(KNOWN)
         self.posts.append((request.path, json.loads(await request.text())))
@@ -36,7 +40,9 @@ class Script:
 
 
 @contextlib.asynccontextmanager
-async def scripted(exchange: str) -> AsyncIterator[tuple[Script, CcxtVenue]]:
+async def scripted(
+    exchange: str, *, linear: bool = False
+) -> AsyncIterator[tuple[Script, CcxtVenue]]:
     """Yield a script and the ccxt venue that meets it on loopback."""
     script = Script()
     app = web.Application()
@@ -48,11 +54,17 @@ async def scripted(exchange: str) -> AsyncIterator[tuple[Script, CcxtVenue]]:
     port = runner.addresses[0][1]
     venue = CcxtVenue(
         CcxtSettings(
-            exchange, "key", "secret", "pass", base_url=f"http://127.0.0.1:{port}", timeout_s=2.0
+            exchange,
+            "key",
+            "secret",
+            "pass",
+            base_url=f"http://127.0.0.1:{port}",
+            timeout_s=2.0,
+            kind=InstrumentKind.LINEAR_PERPETUAL if linear else InstrumentKind.SPOT,
         )
     )
     assert venue.addresses == {"127.0.0.1"}, "no test may reach a real exchange"
-    venue._ccxt.set_markets([_market(IDS[exchange])])
+    venue._ccxt.set_markets([_market(IDS.get(exchange, "BTCUSDT"), linear=linear)])
     try:
         yield script, venue
     finally:
@@ -71,8 +83,8 @@ def order(venue: str) -> Order:
     )  # fmt: skip
 
 
-def _market(market_id: str) -> dict[str, Any]:
-    return {
+def _market(market_id: str, *, linear: bool = False) -> dict[str, Any]:
+    market = {
         "id": market_id, "symbol": "BTC/USDT", "base": "BTC", "quote": "USDT", "baseId": "BTC",
         "quoteId": "USDT", "type": "spot", "spot": True, "active": True, "contract": False,
         "swap": False, "future": False, "option": False, "margin": False, "linear": None,
@@ -80,3 +92,8 @@ def _market(market_id: str) -> dict[str, Any]:
         "limits": {"amount": {"min": 0.00001}, "price": {}, "cost": {"min": 1}, "leverage": {}},
         "info": {},
     }  # fmt: skip
+    if linear:
+        market |= {"symbol": "BTC/USDT:USDT", "settle": "USDT", "settleId": "USDT", "type": "swap"}
+        market |= {"spot": False, "swap": True, "contract": True, "linear": True, "inverse": False}
+        market |= {"contractSize": 1.0}
+    return market

@@ -77,6 +77,24 @@ if TYPE_CHECKING:
     from oem_exec.errors import (
         VenueUnavailable as VenueUnavailable,
     )
+    from oem_exec.intel.aggregator import (
+        IntelSettings as IntelSettings,
+    )
+    from oem_exec.intel.aggregator import (
+        MarketIntelAggregator as MarketIntelAggregator,
+    )
+    from oem_exec.intel.metrics import (
+        IntelMetrics as IntelMetrics,
+    )
+    from oem_exec.intel.reading import (
+        MarketReading as MarketReading,
+    )
+    from oem_exec.intel.source import (
+        IntelField as IntelField,
+    )
+    from oem_exec.intel.source import (
+        MarketSource as MarketSource,
+    )
     from oem_exec.journal import (
         Journal as Journal,
     )
@@ -121,6 +139,15 @@ if TYPE_CHECKING:
     )
     from oem_exec.model.intent import (
         OrderIntent as OrderIntent,
+    )
+    from oem_exec.model.market import (
+        Candle as Candle,
+    )
+    from oem_exec.model.market import (
+        FundingQuote as FundingQuote,
+    )
+    from oem_exec.model.market import (
+        Ticker as Ticker,
     )
     from oem_exec.model.order import (
         Order as Order,
@@ -229,6 +256,15 @@ if TYPE_CHECKING:
     )
 
 _EXPORTS = {
+    "FundingQuote": ".model.market",
+    "Candle": ".model.market",
+    "Ticker": ".model.market",
+    "IntelField": ".intel.source",
+    "MarketSource": ".intel.source",
+    "IntelMetrics": ".intel.metrics",
+    "IntelSettings": ".intel.aggregator",
+    "MarketIntelAggregator": ".intel.aggregator",
+    "MarketReading": ".intel.reading",
     "Accepted": ".venue",
     "AmendMode": ".venue",
     "Backoff": ".backoff",
@@ -318,15 +354,20 @@ __all__ = [
     "BreakerSettings",
     "BreakerState",
     "Budgets",
+    "Candle",
     "Capabilities",
     "Contradiction",
     "ExecError",
     "Fill",
     "FixedLatency",
     "Found",
+    "FundingQuote",
     "IllegalTransition",
     "Instrument",
     "InstrumentKind",
+    "IntelField",
+    "IntelMetrics",
+    "IntelSettings",
     "IntentConflict",
     "InvalidOrder",
     "Journal",
@@ -339,6 +380,9 @@ __all__ = [
     "Liquidity",
     "LiveExecutionRouter",
     "LogNormalLatency",
+    "MarketIntelAggregator",
+    "MarketReading",
+    "MarketSource",
     "NoRoute",
     "NotFound",
     "NotStarted",
@@ -368,6 +412,7 @@ __all__ = [
     "StoreTooNew",
     "StoreUnavailable",
     "SyntheticBook",
+    "Ticker",
     "TimeInForce",
     "Unknown",
     "UnknownCause",

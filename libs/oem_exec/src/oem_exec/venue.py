@@ -95,6 +95,9 @@ class RequestKind(enum.StrEnum):
     OPEN_ORDERS = "open_orders"
     TRADES = "trades"
     BOOK = "book"
+    TICKER = "ticker"
+    CANDLES = "candles"
+    FUNDING = "funding"
     MARKETS = "markets"
     TIME = "time"
 

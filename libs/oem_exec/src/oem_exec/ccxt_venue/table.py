@@ -51,6 +51,9 @@ def capability_table() -> dict[str, Capabilities]:
                 RequestKind.OPEN_ORDERS: {"weight": 80},
                 RequestKind.TRADES: {"weight": 20},
                 RequestKind.BOOK: {"weight": 5},
+                RequestKind.TICKER: {"weight": 2},
+                RequestKind.CANDLES: {"weight": 2},
+                RequestKind.FUNDING: {"weight": 1},
                 RequestKind.MARKETS: {"weight": 20},
                 RequestKind.TIME: {"weight": 1},
             },
@@ -76,6 +79,8 @@ def capability_table() -> dict[str, Capabilities]:
                 RequestKind.OPEN_ORDERS: {"counter": 1},
                 RequestKind.TRADES: {"counter": 2},
                 RequestKind.BOOK: {},
+                RequestKind.TICKER: {},
+                RequestKind.CANDLES: {},
             },
         ),
         "okx": Capabilities(

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from oem_exec.ccxt_venue.answers import judge_error
 from oem_exec.ccxt_venue.dialects import ccxt_type, common_params, dialect_of
 from oem_exec.ccxt_venue.loader import load_exchange_class
+from oem_exec.ccxt_venue.market import CcxtMarket
 from oem_exec.ccxt_venue.parse import Unusable, decimal_of, fills_of, instrument_of, order_of
 from oem_exec.ccxt_venue.table import capabilities_of
 from oem_exec.errors import BadSettings, VenueUnavailable
@@ -119,6 +120,11 @@ class CcxtVenue:
     @property
     def capabilities(self) -> Capabilities:
         return self._capabilities
+
+    @property
+    def market(self) -> CcxtMarket:
+        """Return the venue's public market data, over the same connections."""
+        return CcxtMarket(self, self._ccxt, self._judge)
 
     @property
     def addresses(self) -> frozenset[str]:

@@ -18,9 +18,11 @@ from oem_exec.model.enums import (
 from oem_exec.model.fill import Fill
 from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
+from oem_exec.model.market import FundingQuote, Ticker
 from oem_exec.model.states import OrderState
 from oem_exec.simulation.account import Account, FundingPayment
 from oem_exec.simulation.matching import Execution, MatchingBook
+from oem_exec.simulation.tape import Tape
 from oem_security.clock import Clock
 
 _ZERO = Decimal(0)
@@ -67,6 +69,8 @@ class Market:
     book: MatchingBook = field(default_factory=MatchingBook)
     last: Decimal | None = None
     time_ns: int = 0
+    tape: Tape = field(default_factory=Tape)
+    funding: FundingQuote | None = None
 
     def ticks(self, price: Decimal) -> int:
         return int(price / self.instrument.tick_size)
@@ -237,6 +241,7 @@ class SimExchange:
         market = self.markets[symbol]
         market.time_ns = time_ns
         market.last = price
+        market.tape.trade(price, size, time_ns)
         executions = market.book.trade(market.ticks(price), market.lots(size), aggressor)
         self._book(market, executions, time_ns)
         self._wake_stops(market, price, price)
@@ -249,6 +254,18 @@ class SimExchange:
     def book(self, market: Market, executions: list[Execution]) -> None:
         """Book executions that a bulk replay of the market's book produced."""
         self._book(market, executions, market.time_ns or self._clock.now_ns())
+
+    def ticker(self, symbol: str) -> Ticker:
+        """Return a market's last price and what it traded in a day."""
+        market = self.markets[symbol]
+        now = market.time_ns or self._clock.now_ns()
+        return Ticker(
+            symbol,
+            market.reference,
+            market.tape.volume(now),
+            market.tape.quote_volume(now),
+            market.time_ns,
+        )
 
     def settle_funding(
         self, symbol: str, rate: Decimal, mark: Decimal, time_ns: int
@@ -381,6 +398,8 @@ class SimExchange:
             account.trade(instrument, order.intent.side, quantity, price)
             account.change(instrument.quote, -fee)
             market.last = price
+            if not maker:
+                market.tape.trade(price, quantity, time_ns)
             previous = execution
             if order.remaining <= 0:
                 self._finish(order, OrderState.FILLED, time_ns)

@@ -12,10 +12,12 @@ from oem_exec.model.enums import InstrumentKind, RefusalReason, Side, UnknownCau
 from oem_exec.model.fill import Fill
 from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
+from oem_exec.model.market import Candle, FundingQuote, Ticker
 from oem_exec.model.order import Order
 from oem_exec.simulation.account import Account, FundingPayment
 from oem_exec.simulation.exchange import Market, Refusal, SimExchange, SimOrder
 from oem_exec.simulation.latency import FixedLatency, LatencyModel
+from oem_exec.simulation.tape import MINUTE_NS
 from oem_exec.simulation.walk import synthetic_book
 from oem_exec.venue import (
     Accepted,
@@ -185,6 +187,28 @@ class PaperVenue:
             market.time_ns,
         )
 
+    async def ticker(self, symbol: str) -> Ticker | Unknown:
+        """Return last price and volume of the last day, from the trades and bars it was fed."""
+        if symbol not in self._exchange.markets:
+            return Unknown(UnknownCause.UNCLASSIFIED, f"unknown symbol {symbol}")
+        return self._exchange.ticker(symbol)
+
+    async def candles(self, symbol: str, count: int) -> tuple[Candle, ...] | Unknown:
+        """Return the newest closed candles: the bars it was fed, or minutes of trades."""
+        market = self._exchange.markets.get(symbol)
+        if market is None:
+            return Unknown(UnknownCause.UNCLASSIFIED, f"unknown symbol {symbol}")
+        return market.tape.candles(count, self._clock.now_ns())
+
+    async def funding(self, symbol: str) -> FundingQuote | Unknown | None:
+        """Return the funding it was fed last; None for spot, or before the first."""
+        market = self._exchange.markets.get(symbol)
+        if market is None:
+            return Unknown(UnknownCause.UNCLASSIFIED, f"unknown symbol {symbol}")
+        if market.instrument.kind is InstrumentKind.SPOT:
+            return None
+        return market.funding or Unknown(UnknownCause.UNCLASSIFIED, "no funding was fed yet")
+
     async def close(self) -> None:
         """Nothing is open."""
 
@@ -235,15 +259,37 @@ class PaperVenue:
         close: Number,
         volume: Number,
         time_ns: int,
+        interval_ns: int = MINUTE_NS,
     ) -> None:
         """Let a bar happen: its range reaches resting orders and stops, its close makes the book.
 
         A resting order fills when the bar trades through its price; touching it is not enough, as
-        nobody knows the queue. The volume that may fill it is `depth_share` of the bar's.
+        nobody knows the queue. The volume that may fill it is `depth_share` of the bar's. The order
+        of prices inside a bar is unknown, so its open decides nothing.
+
+        Args:
+            symbol: What traded.
+            open: First price; high, low and close likewise.
+            high: Highest price.
+            low: Lowest price.
+            close: Last price.
+            volume: Base units.
+            time_ns: When the bar closed, UTC nanoseconds.
+            interval_ns: How long it was.
         """
-        del open  # the order of prices inside a bar is unknown, so the open decides nothing
         market = self._market(symbol)
         instrument = market.instrument
+        market.tape.bar(
+            Candle(
+                time_ns - interval_ns,
+                _decimal(open),
+                _decimal(high),
+                _decimal(low),
+                _decimal(close),
+                _decimal(volume),
+                interval_ns,
+            )
+        )
         top, bottom = instrument.round_price(_decimal(high)), instrument.round_price(_decimal(low))
         last = instrument.round_price(_decimal(close))
         depth = instrument.round_quantity(
@@ -264,10 +310,19 @@ class PaperVenue:
         )
         self._exchange.feed_range(symbol, bottom, top, last)
 
+    def feed_funding(
+        self, symbol: str, rate: Number, mark: Number, time_ns: int, next_ns: int = 0
+    ) -> None:
+        """Show a perpetual's funding rate; nothing is paid by it."""
+        self._market(symbol).funding = FundingQuote(
+            symbol, _decimal(rate), next_ns, _decimal(mark), time_ns
+        )
+
     def settle_funding(
         self, symbol: str, rate: Number, mark: Number, time_ns: int
     ) -> list[FundingPayment]:
         """Pay funding on an open position: position × mark × rate."""
+        self.feed_funding(symbol, rate, mark, time_ns)
         return self._exchange.settle_funding(symbol, _decimal(rate), _decimal(mark), time_ns)
 
     async def _delay(self) -> None:

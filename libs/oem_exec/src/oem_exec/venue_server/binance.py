@@ -17,6 +17,7 @@ from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
 from oem_exec.model.states import OrderState
 from oem_exec.simulation.exchange import Refusal, SimExchange, SimOrder, balances_of
+from oem_exec.simulation.tape import DAY_NS
 from oem_exec.venue_server.dialect import Reply, Request
 from oem_exec.venue_server.limits import WindowCounter
 from oem_security.clock import Clock
@@ -46,6 +47,7 @@ _WEIGHTS = {
     ("GET", "account"): 20,
     ("GET", "depth"): 5,
     ("GET", "ticker/24hr"): 2,
+    ("GET", "klines"): 2,
     ("GET", "trades"): 25,
 }
 _REFUSALS = {
@@ -120,6 +122,7 @@ class BinanceDialect:
             "exchangeInfo": lambda _: self._info(),
             "depth": self._depth,
             "ticker/24hr": self._ticker,
+            "klines": self._klines,
         }
 
     def handle(self, request: Request) -> Reply:
@@ -348,20 +351,37 @@ class BinanceDialect:
         return {"lastUpdateId": self._now_ms(), "bids": bids, "asks": asks}
 
     def _ticker(self, params: dict[str, str]) -> dict[str, Any]:
-        market = self._exchange.market(self._by_id[params["symbol"]])
-        last = str(market.reference or 0)
-        now = self._now_ms()
+        symbol = self._by_id[params["symbol"]]
+        market, ticker = self._exchange.market(symbol), self._exchange.ticker(symbol)
+        now = self._clock.now_ns()
+        day = market.tape.span(market.time_ns or now)
+        last = str(ticker.last or 0)
         return {
             "symbol": params["symbol"],
             "lastPrice": last,
-            "openPrice": last,
-            "highPrice": last,
-            "lowPrice": last,
-            "volume": "0",
-            "quoteVolume": "0",
-            "openTime": now,
-            "closeTime": now,
+            "openPrice": str(day.open) if day else last,
+            "highPrice": str(day.high) if day else last,
+            "lowPrice": str(day.low) if day else last,
+            "volume": str(ticker.volume_base),
+            "quoteVolume": str(ticker.volume_quote),
+            "openTime": (now - DAY_NS) // 1_000_000,
+            "closeTime": now // 1_000_000,
         }
+
+    def _klines(self, params: dict[str, str]) -> list[list[Any]]:
+        market = self._exchange.market(self._by_id[params["symbol"]])
+        if params.get("interval", "1m") != "1m":
+            raise ApiError(-1120, "Invalid interval.")
+        count = int(params.get("limit", "500"))
+        return [
+            [
+                c.open_ns // 1_000_000,
+                *(str(number) for number in (c.open, c.high, c.low, c.close, c.volume)),
+                c.close_ns // 1_000_000 - 1,
+                str(c.volume * c.close),
+            ]
+            for c in market.tape.candles(count, self._clock.now_ns())
+        ]
 
     def _now_ms(self) -> int:
         return self._clock.now_ns() // 1_000_000

@@ -17,6 +17,7 @@ from oem_exec.errors import InvalidOrder
 from oem_exec.model.enums import Liquidity, OrderType, RefusalReason, Side, TimeInForce
 from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
+from oem_exec.model.market import Candle
 from oem_exec.model.states import OrderState
 from oem_exec.simulation.exchange import Refusal, SimExchange, SimOrder
 from oem_exec.venue_server.dialect import Reply, Request
@@ -311,7 +312,50 @@ class KrakenDialect:
                 for side in (Side.BUY, Side.SELL)
             )
             return {params["pair"]: {"bids": bids, "asks": asks}}
+        if name == "Ticker":
+            symbol = self._pairs[params["pair"]]
+            return {params["pair"]: _ticker(self._exchange, symbol)}
+        if name == "OHLC":
+            market = self._exchange.market(self._pairs[params["pair"]])
+            if params.get("interval", "1") != "1":
+                raise ApiError("EGeneral:Invalid arguments:interval")
+            return {
+                params["pair"]: [_candle(c) for c in market.tape.candles(720, self._clock.now_ns())]
+            }
         raise ApiError("EGeneral:Unknown method")
+
+
+def _ticker(exchange: SimExchange, symbol: str) -> dict[str, Any]:
+    """Return today's and the last day's figures; the imitation knows the last day alone."""
+    market, ticker = exchange.market(symbol), exchange.ticker(symbol)
+    day = market.tape.span(ticker.time_ns)
+    last = str(ticker.last or 0)
+    volume = str(ticker.volume_base)
+    average = str(ticker.volume_quote / ticker.volume_base) if ticker.volume_quote else last
+    high, low = (str(day.high), str(day.low)) if day else (last, last)
+    best = {
+        side: [str(market.price(p)), "1", str(market.quantity(q))]
+        for side in Side
+        for p, q in market.book.levels(side, 1)
+    }
+    return {
+        "a": best.get(Side.SELL, [last, "0", "0"]),
+        "b": best.get(Side.BUY, [last, "0", "0"]),
+        "c": [last, "0"],
+        "v": [volume, volume],
+        "p": [average, average],
+        "t": [0, 0],
+        "l": [low, low],
+        "h": [high, high],
+        "o": str(day.open) if day else last,
+    }
+
+
+def _candle(candle: Candle) -> list[Any]:
+    o, h, low, c, v = (
+        str(n) for n in (candle.open, candle.high, candle.low, candle.close, candle.volume)
+    )
+    return [candle.open_ns // 1_000_000_000, o, h, low, c, c, v, 1]
 
 
 def _pair(instrument: Instrument) -> str:

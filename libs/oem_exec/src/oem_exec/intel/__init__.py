@@ -1,0 +1,1 @@
+"""What every market is like right now, polled once for the runtime and the router alike."""
