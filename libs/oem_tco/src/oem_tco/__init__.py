@@ -7,6 +7,18 @@ from typing import TYPE_CHECKING
 from oem_security.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from oem_tco.analysis.groups import Dimension, GroupCost, group_costs
+    from oem_tco.analysis.outliers import Outlier, find_outliers
+    from oem_tco.analysis.stress import (
+        DEFAULT_COST_SCENARIOS,
+        CostScenario,
+        StressedCost,
+        StressReport,
+        stress_costs,
+    )
+    from oem_tco.analysis.trend import CostTrend, Direction, TrendFit, cost_trends, fit_trend
+    from oem_tco.analysis.volatility import Volatility, ledger_volatility
+    from oem_tco.analysis.worst import Rank, WorstOrder, executed_bps, worst_orders
     from oem_tco.decision.facts import (
         Candidate,
         CandidateKind,
@@ -68,6 +80,13 @@ if TYPE_CHECKING:
 _EXPORTS = {
     name: module
     for module, names in {
+        ".analysis.groups": "Dimension GroupCost group_costs",
+        ".analysis.outliers": "Outlier find_outliers",
+        ".analysis.stress": "DEFAULT_COST_SCENARIOS CostScenario StressReport StressedCost "
+        "stress_costs",
+        ".analysis.trend": "CostTrend Direction TrendFit cost_trends fit_trend",
+        ".analysis.volatility": "Volatility ledger_volatility",
+        ".analysis.worst": "Rank WorstOrder executed_bps worst_orders",
         ".decision.facts": "Candidate CandidateKind ComplianceFacts DecisionInputs RiskFacts "
         "StressFacts",
         ".decision.orchestrator": "Decision DecisionOrchestrator Reason Verdict",
@@ -100,6 +119,7 @@ _EXPORTS = {
 }
 
 __all__ = [
+    "DEFAULT_COST_SCENARIOS",
     "DEFAULT_SLOS",
     "AlmgrenChriss",
     "AlmgrenImpact",
@@ -113,13 +133,17 @@ __all__ = [
     "CostEstimate",
     "CostLedger",
     "CostPart",
+    "CostScenario",
     "CostTotal",
+    "CostTrend",
     "CoverageTracker",
     "Decision",
     "DecisionInputs",
     "DecisionOrchestrator",
     "DecisionPolicy",
     "DelayConvention",
+    "Dimension",
+    "Direction",
     "EstimateModel",
     "ExecutionPlan",
     "ExponentialKernel",
@@ -127,6 +151,7 @@ __all__ = [
     "FeeBook",
     "FillRow",
     "FundingRate",
+    "GroupCost",
     "Indicator",
     "InputError",
     "LedgerError",
@@ -140,10 +165,12 @@ __all__ = [
     "OrderQuery",
     "OrderRow",
     "OrderType",
+    "Outlier",
     "PowerKernel",
     "PowerLawFit",
     "PowerLawImpact",
     "Provenance",
+    "Rank",
     "Reason",
     "ReplayError",
     "ReplayResult",
@@ -156,19 +183,30 @@ __all__ = [
     "SloDefinition",
     "SloStatus",
     "StressFacts",
+    "StressReport",
+    "StressedCost",
     "TableKernel",
     "TcoResult",
     "Thresholds",
     "TransientImpact",
+    "TrendFit",
     "Verdict",
+    "Volatility",
+    "WorstOrder",
     "analyze",
     "burn_rate",
+    "cost_trends",
     "decision_records",
     "estimate",
+    "executed_bps",
+    "find_outliers",
     "fit_permanent",
     "fit_power_law",
+    "fit_trend",
     "funding_cost",
     "funding_of_holding",
+    "group_costs",
+    "ledger_volatility",
     "measure_slo",
     "read_ledger",
     "realised_cost_bps",
@@ -177,8 +215,10 @@ __all__ = [
     "settlements",
     "shortfall",
     "slo_report",
+    "stress_costs",
     "validate_report",
     "walk_costs_bps",
+    "worst_orders",
     "write_report",
     "write_slo_report",
 ]

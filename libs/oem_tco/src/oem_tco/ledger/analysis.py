@@ -99,7 +99,7 @@ def analyze(
         currency="/".join(currencies),
         orders=tuple(s for s, _ in costed),
         fill_counts=tuple(count for _, count in costed),
-        total=_total(costed),
+        total=total_of(costed),
         groups={name: _grouped(costed, key) for name, key in _DIMENSIONS.items()},
         findings=tuple(sorted(findings)),
     )
@@ -109,10 +109,11 @@ def _grouped(
     costed: list[tuple[Shortfall, int]], key: Callable[[Shortfall], str]
 ) -> dict[str, CostTotal]:
     values = sorted({key(s) for s, _ in costed})
-    return {value: _total(pair for pair in costed if key(pair[0]) == value) for value in values}
+    return {value: total_of(pair for pair in costed if key(pair[0]) == value) for value in values}
 
 
-def _total(costed: Iterable[tuple[Shortfall, int]]) -> CostTotal:
+def total_of(costed: Iterable[tuple[Shortfall, int]]) -> CostTotal:
+    """Return the exact sum of orders, each with its number of fills."""
     parts = dict.fromkeys(COMPONENTS, 0)
     orders = fills = notional = total = 0
     for found, count in costed:
