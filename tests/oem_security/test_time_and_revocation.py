@@ -25,7 +25,8 @@ from oem_security import (
     revoke_token,
     totp,
 )
-from oem_security.time_floor import TimeFloor, read_time_floor, write_time_floor
+from oem_security.license_state import LicenseState, read_state, write_state
+from oem_security.time_floor import TimeFloor
 
 S = 1_000_000_000
 HOUR, DAY = 3_600 * S, 86_400 * S
@@ -82,21 +83,22 @@ def test_the_floor_never_passes_what_the_clock_confirmed(hours: list[int]) -> No
 
 
 def test_state_changed(tmp_path: Path, keys: Keyring) -> None:
-    path = tmp_path / "floor.json"
-    assert read_time_floor(path, keys) == TimeFloor()
-    write_time_floor(path, keys, TimeFloor(T0, T0, T0))
-    assert read_time_floor(path, keys) == TimeFloor(T0, T0, T0)
+    path = tmp_path / "state.json"
+    assert read_state(path, keys) is None
+    state = LicenseState(TimeFloor(T0, T0, T0), issued_ns=T0, list_number=3)
+    write_state(path, keys, state)
+    assert read_state(path, keys) == state
     path.write_bytes(path.read_bytes().replace(b"179", b"178"))
     with pytest.raises(LicenseError, match="changed"):
-        read_time_floor(path, keys)
+        read_state(path, keys)
 
 
 @given(st.binary(max_size=80))
-def test_noise_is_never_a_time_floor(tmp_path_factory, data: bytes) -> None:
+def test_noise_is_never_a_licence_state(tmp_path_factory, data: bytes) -> None:
     folder = tmp_path_factory.mktemp("noise")
-    (folder / "floor.json").write_bytes(data)
+    (folder / "state.json").write_bytes(data)
     with pytest.raises(OemSecurityError):
-        read_time_floor(folder / "floor.json", Keyring.create(folder / "keys"))
+        read_state(folder / "state.json", Keyring.create(folder / "keys"))
 
 
 def test_replay_after_revocation(tmp_path: Path, keys: Keyring) -> None:

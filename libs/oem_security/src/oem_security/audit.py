@@ -163,7 +163,7 @@ def _open(path: Path, root: Path, keyring: Keyring) -> str:
 
 
 def _pins(payload_type: PayloadType, root: Path, keyring: Keyring) -> Pins:
-    if payload_type is not PayloadType.LICENSE:
+    if payload_type not in (PayloadType.LICENSE, PayloadType.REVOCATIONS):
         return site_pins(keyring)
     anchors = load_anchors(LicensePaths(root / "var" / "licenses"), keyring)
     return {

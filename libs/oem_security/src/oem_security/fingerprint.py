@@ -9,9 +9,11 @@ from __future__ import annotations
 import enum
 import hashlib
 import hmac
+import re
 import secrets
+import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,11 +24,21 @@ from oem_security.files import read_bounded, write_atomic
 from oem_security.keyring import Keyring
 from oem_security.policy import PayloadType
 
-WEIGHTS: Mapping[str, int] = {"machine_id": 3, "cpu": 2, "mac": 2, "disk": 2}
+WEIGHTS: Mapping[str, int] = {
+    "machine_id": 3,
+    "cpu": 2,
+    "mac": 2,
+    "disk": 2,
+    "tpm": 4,
+    "dongle": 3,
+}
 """How much each component counts; what no probe found counts nothing."""
+DIGEST_HEX = 48
+"""HMAC-SHA384 cut to half (RFC 2104, section 5), so that a licence fits into a QR code."""
 MANDATORY = frozenset({"machine_id"})
 DEGRADED_SHARE = 0.75
 REBIND_SHARE = 0.5
+_HEX = re.compile(f"[0-9a-f]{{{DIGEST_HEX}}}")
 
 
 class Probe(Protocol):
@@ -42,59 +54,25 @@ class Probe(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class LinuxProbe:
-    """Reads one component from the files Linux shows.
+def default_probes(root: Path = Path("/"), platform: str = sys.platform) -> tuple[Probe, ...]:
+    """Return the probes of a platform, without a dongle's, which a site has to name.
 
-    Attributes:
-        component: `machine_id`, `cpu`, `mac` or `disk`.
-        root: Root of the file system to look at.
+    Args:
+        root: Root of the file system, for Linux.
+        platform: As `sys.platform` names it.
+
+    Raises:
+        FingerprintError: There are no probes for this platform.
     """
+    if platform == "linux":
+        from oem_security.fingerprint_linux import linux_probes
 
-    component: str
-    root: Path = Path("/")
-
-    def read(self) -> str:
-        reader = {
-            "machine_id": self._machine_id,
-            "cpu": self._cpu,
-            "mac": self._mac,
-            "disk": self._disk,
-        }[self.component]
-        return reader()
-
-    def _machine_id(self) -> str:
-        for name in ("etc/machine-id", "var/lib/dbus/machine-id", "sys/class/dmi/id/product_uuid"):
-            found = _text(self.root / name)
-            if found:
-                return found
-        return _text(self.root / "etc/hostname")
-
-    def _cpu(self) -> str:
-        wanted = ("vendor_id", "cpu family", "model", "model name", "stepping", "CPU part")
-        lines = _text(self.root / "proc/cpuinfo").split("\n\n")[0].splitlines()
-        return "\n".join(line for line in lines if line.split(":")[0].strip() in wanted)
-
-    def _mac(self) -> str:
-        links = sorted((self.root / "sys/class/net").glob("*"))
-        # a virtual adapter has no device behind it
-        addresses = [_text(link / "address") for link in links if (link / "device").exists()]
-        return "\n".join(a for a in addresses if a.strip("0:"))
-
-    def _disk(self) -> str:
-        serials = []
-        for block in sorted((self.root / "sys/block").glob("*")):
-            for name in ("device/serial", "serial", "device/wwid", "wwid"):
-                found = _text(block / name)
-                if found:
-                    serials.append(found)
-                    break
-        return "\n".join(serials)
-
-
-def default_probes(root: Path = Path("/")) -> tuple[Probe, ...]:
-    """Return the probes of this platform."""
-    return tuple(LinuxProbe(component, root) for component in WEIGHTS)
+        return linux_probes(root)
+    raise FingerprintError(
+        f"there are no probes for the platform {platform!r}",
+        where="fingerprint",
+        remedy="pass probes of your own to probe_device",
+    )
 
 
 def probe_device(probes: Iterable[Probe] | None = None) -> dict[str, str]:
@@ -109,7 +87,7 @@ class Fingerprint:
 
     Attributes:
         salt: 16 random bytes, hex; digests of another salt cannot be compared.
-        digests: Component to HMAC-SHA384 of what was read, keyed by the salt, hex.
+        digests: Component to HMAC-SHA384-192 of what was read, keyed by the salt, hex.
     """
 
     salt: str
@@ -148,7 +126,7 @@ class Fingerprint:
         digests = fields.mapping("digests")
         fields.done()
         for name, digest in digests.items():
-            if name not in WEIGHTS or not isinstance(digest, str) or len(digest) != 96:
+            if name not in WEIGHTS or not isinstance(digest, str) or not _HEX.fullmatch(digest):
                 fields.fail("digests", f"has a malformed component {name!r}")
         return cls(salt, {name: str(digest) for name, digest in digests.items()})
 
@@ -162,42 +140,88 @@ class Match(enum.Enum):
     MISMATCH = "mismatch"
 
 
+class Basis(enum.Enum):
+    """On what a device is accepted; it stands in every verdict."""
+
+    HARDWARE = "hardware"
+    """What the probes read."""
+    DONGLE = "dongle"
+    """The dongle fits, though the rest of the hardware reads differently."""
+    TOTP = "totp"
+    """The vendor's support read out a one-time password; for some days only."""
+
+
 @dataclass(frozen=True, slots=True)
 class FingerprintVerdict:
     """How well the device fits, and which components say so.
 
     Attributes:
-        match: The verdict.
+        match: How well the hardware fits, whatever the basis.
         share: Weight of the components that fit, as a share of all that were expected.
         changed: Components that read differently; missing ones could not be read.
+        basis: On what the device is accepted.
     """
 
     match: Match
     share: float
     changed: tuple[str, ...]
     missing: tuple[str, ...]
+    basis: Basis = Basis.HARDWARE
 
     @property
     def usable(self) -> bool:
-        return self.match in (Match.MATCH, Match.DEGRADED)
+        return self.basis is not Basis.HARDWARE or self.match in (Match.MATCH, Match.DEGRADED)
+
+    @property
+    def words(self) -> str:
+        """The verdict in words, such as `degraded (changed: mac)`."""
+        named = [("changed", self.changed), ("missing", self.missing)]
+        parts = "; ".join(f"{what}: {', '.join(names)}" for what, names in named if names)
+        words = f"{self.match.value} ({parts})" if parts else self.match.value
+        return words if self.basis is Basis.HARDWARE else f"{words}, accepted by {self.basis.value}"
 
 
-def compare(expected: Fingerprint, observation: Mapping[str, str]) -> FingerprintVerdict:
+def compare(
+    expected: Fingerprint, observation: Mapping[str, str], *, dongle_stands_in: bool = False
+) -> FingerprintVerdict:
     """Compare a device with a stored fingerprint.
 
     All fit: match. A mandatory component does not, or less than half by weight does: mismatch.
     At least three quarters fit: degraded. Between: rebind required.
+
+    Args:
+        expected: What the device was.
+        observation: What `probe_device` reads now.
+        dongle_stands_in: A dongle that fits makes up for other hardware that does not.
+
+    Example:
+        >>> was = Fingerprint.of({"machine_id": "m", "cpu": "c", "mac": "a", "disk": "d"})
+        >>> compare(was, {"machine_id": "m", "cpu": "c", "mac": "other", "disk": "d"}).words
+        'degraded (changed: mac)'
     """
-    missing = tuple(sorted(set(expected.digests) - set(observation)))
+    now = {
+        name: _digest(expected.salt, name, observation[name])
+        for name in expected.digests
+        if name in observation
+    }
+    verdict = compare_digests(expected.digests, now)
+    lost = {*verdict.changed, *verdict.missing}
+    if dongle_stands_in and not verdict.usable and "dongle" in {*expected.digests} - lost:
+        return replace(verdict, basis=Basis.DONGLE)
+    return verdict
+
+
+def compare_digests(expected: Mapping[str, str], now: Mapping[str, str]) -> FingerprintVerdict:
+    """Compare two sets of digests of one salt, as a vendor does who never sees the device."""
+    missing = tuple(sorted(set(expected) - set(now)))
     changed = tuple(
         sorted(
             name
-            for name, digest in expected.digests.items()
-            if name in observation
-            and not hmac.compare_digest(digest, _digest(expected.salt, name, observation[name]))
+            for name, digest in expected.items()
+            if name in now and not hmac.compare_digest(digest, now[name])
         )
     )
-    total = sum(WEIGHTS[name] for name in expected.digests)
+    total = sum(WEIGHTS[name] for name in expected)
     lost = sum(WEIGHTS[name] for name in (*missing, *changed))
     share = (total - lost) / total if total else 0.0
     if not missing and not changed and total:
@@ -207,6 +231,12 @@ def compare(expected: Fingerprint, observation: Mapping[str, str]) -> Fingerprin
     else:
         match = Match.DEGRADED if share >= DEGRADED_SHARE else Match.REBIND_REQUIRED
     return FingerprintVerdict(match, share, changed, missing)
+
+
+def reading_digest(expected: Fingerprint, observation: Mapping[str, str]) -> str:
+    """Return one value for all a device reads now, hex, by the salt of a fingerprint."""
+    parts = [_digest(expected.salt, name, text) for name, text in sorted(observation.items())]
+    return hashlib.sha384("|".join(parts).encode()).hexdigest()
 
 
 def save_fingerprint(path: Path, fingerprint: Fingerprint, keyring: Keyring) -> None:
@@ -233,11 +263,6 @@ def load_fingerprint(path: Path, keyring: Keyring) -> Fingerprint:
 
 
 def _digest(salt: str, component: str, text: str) -> str:
-    return hmac.digest(bytes.fromhex(salt), f"{component}\0{text}".encode(), "sha384").hex()
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", errors="replace").strip()
-    except OSError:
-        return ""
+    return hmac.digest(bytes.fromhex(salt), f"{component}\0{text}".encode(), "sha384").hex()[
+        :DIGEST_HEX
+    ]

@@ -2,83 +2,64 @@
 
     site: create_request ──▶ vendor: issue_license ──▶ site: install_license, verify_license
 
-The request carries the site's MAC key encrypted to the vendor (HPKE, RFC 9180), so that a licence
-holds the vendor's Ed25519 signature, which the device's owner cannot forge, and an HMAC-SHA384
-that only this site accepts.
+A licence holds the vendor's Ed25519 signature, which the device's owner cannot forge, and an
+HMAC-SHA384 that only this site accepts. This module is what runs at every start: it verifies the
+installed licence and answers what it grants. The rest of a licence's life stands beside it.
 """
 
 from __future__ import annotations
 
+import enum
 import json
-import secrets
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hpke
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from typing import TYPE_CHECKING
 
 from oem_security.clock import NS_PER_SECOND, Clock, SystemClock, rfc3339
-from oem_security.envelope import (
-    open_envelope,
-    open_payload,
-    peek_payload,
-    seal_bytes,
-    seal_payload,
-)
+from oem_security.envelope import open_envelope, payload_type_of
 from oem_security.errors import LicenseError
-from oem_security.fields import Fields, b64
-from oem_security.files import read_bounded, write_atomic
-from oem_security.fingerprint import Fingerprint, FingerprintVerdict, compare
-from oem_security.journal.writer import Journal
+from oem_security.fields import Fields
+from oem_security.files import read_bounded
+from oem_security.fingerprint import Basis, FingerprintVerdict, compare
 from oem_security.keyring import Keyring
-from oem_security.keys import DAY_NS, Algorithm, MacKey, PrivateSigner, PublicKey, Purpose
-from oem_security.policy import (
-    PayloadType,
-    Pins,
-    Role,
-    Signers,
-    envelope_mac,
-    vendor_signers,
-)
-from oem_security.strict_json import canonical, loads
-from oem_security.time_floor import read_time_floor, write_time_floor
+from oem_security.keys import DAY_NS, PublicKey, Purpose
+from oem_security.lazy import lazy_exports
+from oem_security.license_anchors import Anchors, read_anchors
+from oem_security.license_state import LicenseState, read_state, write_state
+from oem_security.license_terms import Fallback, License, LicenseTerms
+from oem_security.policy import PayloadType, Pins, Role, envelope_mac, site_pins
 
-_SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
-_INFO = b"oem-security/1/license-request"
-_MAX_BYTES = 1 << 18
+if TYPE_CHECKING:
+    from oem_security.license_install import install_license, trust_vendor
+    from oem_security.license_issue import issue_license
+    from oem_security.license_request import LicenseRequest, create_request, read_request
+    from oem_security.license_revocations import RevocationList
+
+MAX_LICENSE_BYTES = 1 << 18
 _CLOCK_SLACK_NS = 300 * NS_PER_SECOND
+_WARN_DAYS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Anchors:
-    """The vendor's public keys that a site trusts.
+class Trust(enum.Enum):
+    """Whose word a licence or a bundle is; it stands in every verdict."""
 
-    Attributes:
-        vendor: Ed25519 key that signs licences.
-        transport: X25519 key that requests are encrypted to, raw.
-    """
+    VENDOR = "vendor"
+    """Signed by the vendor whose keys this site trusts."""
+    SELF_SIGNED = "self-signed"
+    """Signed by the site itself, where there is no vendor: for trying out."""
+    WHITELISTED = "whitelisted"
+    """Signed by nobody who is known, and put on this site's own list by an operator."""
 
-    vendor: PublicKey
-    transport: bytes
 
-    @classmethod
-    def of(cls, vendor: Keyring) -> Anchors:
-        """Return the anchors of a vendor keyring."""
-        transport = vendor.active(Purpose.TRANSPORT).x25519().public_key().public_bytes_raw()
-        return cls(vendor.active(Purpose.VENDOR).public(Algorithm.ED25519), transport)
+class Standing(enum.Enum):
+    """Where in its life a licence is."""
 
-    def as_json(self) -> dict[str, object]:
-        return {"vendor": b64(self.vendor.raw), "transport": b64(self.transport)}
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> Anchors:
-        """Return the anchors that a document states."""
-        raw = fields.bytes_b64("vendor", length=32)
-        transport = fields.bytes_b64("transport", length=32)
-        fields.done()
-        return cls(PublicKey(Algorithm.ED25519, raw), transport)
+    VALID = "valid"
+    TRIAL = "trial"
+    """Valid, and some of what it grants ends with the trial."""
+    GRACE = "grace"
+    """Past its end, and within its days of grace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,78 +77,229 @@ class LicensePaths:
         return self.folder / "anchors.dsse.json"
 
     @property
+    def revocations(self) -> Path:
+        return self.folder / "revocations.dsse.json"
+
+    @property
     def registry(self) -> Path:
         return self.folder / "registry.jsonl"
 
     @property
-    def time_floor(self) -> Path:
-        return self.folder / "time_floor.json"
+    def state(self) -> Path:
+        return self.folder / "state.json"
 
-
-@dataclass(frozen=True, slots=True)
-class LicenseTerms:
-    """What the vendor grants.
-
-    Attributes:
-        profile: Product profile, such as `paper`.
-        features: What the site may do; `require` asks for these.
-        days: Validity from now, 1 to 3660 days.
-        bundle_version: Version of the bundle it is for.
-        issuer: Name of the issuer.
-    """
-
-    profile: str
-    features: tuple[str, ...]
-    days: int = 365
-    bundle_version: str = "0.1.0"
-    issuer: str = "vendor"
-
-
-@dataclass(frozen=True, slots=True)
-class License:
-    """A verified licence.
-
-    Attributes:
-        license_id: Identifier, for the registry and for revocation.
-        site: Identifier of the site's keyring.
-        issued_ns: When it was issued, UTC nanoseconds; so is not_after_ns its end.
-        fingerprint: The device it is bound to.
-        terms: What it grants.
-    """
-
-    license_id: str
-    site: str
-    issued_ns: int
-    not_after_ns: int
-    fingerprint: Fingerprint
-    terms: LicenseTerms
+    @property
+    def seats(self) -> Path:
+        return self.folder / "seats"
 
 
 @dataclass(frozen=True, slots=True)
 class CapabilityGuard:
-    """Answers whether the installed licence grants a feature."""
+    """Answers what the verified licence grants, now and as time goes on.
+
+    Attributes:
+        license: The licence.
+        device: How well this device fits, and on what basis it is accepted.
+        trust: Whose word the licence is.
+        list_number: Number of the revocation list it was held against; 0 for none.
+        list_age_days: Age of the vendor's newest word on revocations.
+        verified_ns: When it was verified.
+        clock: Tells the time at each question.
+    """
 
     license: License
     device: FingerprintVerdict
+    trust: Trust = Trust.VENDOR
+    list_number: int = 0
+    list_age_days: int = 0
+    verified_ns: int = 0
+    clock: Clock = field(default_factory=SystemClock, repr=False, compare=False)
+
+    @property
+    def standing(self) -> Standing:
+        """Where in its life the licence is now."""
+        now = self.clock.now_ns()
+        if now >= self.license.not_after_ns:
+            return Standing.GRACE
+        trial = self.license.terms.trial_features and now < self.license.trial_until_ns
+        return Standing.TRIAL if trial else Standing.VALID
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What is granted now."""
+        return self.license.features_at(self.clock.now_ns())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator should know though everything holds."""
+        now, held = self.clock.now_ns(), self.license
+        found = []
+        if now >= held.not_after_ns:
+            found.append(f"the licence ended; its grace ends at {rfc3339(held.ends_ns)[:19]}Z")
+        elif now >= held.not_after_ns - _WARN_DAYS * DAY_NS:
+            found.append(f"the licence ends at {rfc3339(held.not_after_ns)[:19]}Z")
+        if self.standing is Standing.TRIAL:
+            names = ", ".join(held.terms.trial_features)
+            found.append(f"{names} on trial until {rfc3339(held.trial_until_ns)[:19]}Z")
+        allowed = held.terms.list_max_age_days
+        if allowed and self.list_age_days * 4 >= allowed * 3:
+            found.append(
+                f"the vendor's word on revocations is {self.list_age_days} of {allowed} days old"
+            )
+        if self.device.words != "match":
+            found.append(f"device {self.device.words}")
+        if self.trust is not Trust.VENDOR:
+            found.append(f"the licence is {self.trust.value}")
+        return tuple(found)
 
     def require(self, feature: str) -> None:
-        """Raise LicenseError unless the licence grants the feature.
+        """Raise LicenseError unless the licence grants the feature, now.
 
         Example:
-            guard.require("paper")
+            guard.require("live")
         """
-        granted = self.license.terms.features
-        if feature not in granted:
+        now, held = self.clock.now_ns(), self.license
+        if now >= held.ends_ns:
+            raise _expired(held)
+        granted = held.features_at(now)
+        if feature in granted:
+            return
+        if feature in held.terms.trial_features:
             raise LicenseError(
-                f"the licence does not grant {feature!r}",
+                f"the trial of {feature!r} ended at {rfc3339(held.trial_until_ns)}",
+                where=held.license_id,
+                remedy="ask the vendor for a licence that grants it: oem license request",
+            )
+        raise LicenseError(
+            f"the licence does not grant {feature!r}",
+            where=held.license_id,
+            remedy=f"it grants {', '.join(granted)}; ask the vendor for a wider licence",
+        )
+
+    def require_bundle(self, released_ns: int) -> None:
+        """Raise LicenseError if a bundle was released after the licence's maintenance ended.
+
+        Args:
+            released_ns: When the bundle was released, UTC nanoseconds.
+        """
+        until = self.license.maintenance_until_ns or self.license.not_after_ns
+        if released_ns > until:
+            raise LicenseError(
+                f"the bundle was released at {rfc3339(released_ns)}, and maintenance ended at "
+                f"{rfc3339(until)}",
                 where=self.license.license_id,
-                remedy=f"it grants {', '.join(granted)}; ask the vendor for a wider licence",
+                remedy="use an earlier bundle, or renew the maintenance",
             )
 
 
-def trust_vendor(paths: LicensePaths, anchors: Anchors, keyring: Keyring) -> None:
-    """Keep the vendor's public keys in the site, sealed by the site."""
-    write_atomic(paths.anchors, seal_payload(anchors.as_json(), PayloadType.DOCUMENT, keyring))
+def verify_license(
+    paths: LicensePaths,
+    keyring: Keyring,
+    observation: Mapping[str, str],
+    *,
+    clock: Clock | None = None,
+    one_time_code: str = "",
+) -> CapabilityGuard:
+    """Verify the installed licence on this device, now, and remember the time.
+
+    Args:
+        paths: Where the licence is.
+        keyring: The site's keyring.
+        observation: What `probe_device` read.
+        clock: Tells the time.
+        one_time_code: Read out by the vendor's support for a device that reads differently; only
+            where the licence allows that.
+
+    Raises:
+        InputError: No licence is installed.
+        SealError: It is not signed by the trusted vendor for this site.
+        LicenseError: It is expired, revoked, replaced by a newer one, the vendor's word on
+            revocations is too old, the clock stands before its issue or before a time that has
+            been, or the device is another.
+        FingerprintError: The one-time password is wrong, too old, or was used already.
+    """
+    clock = clock or SystemClock()
+    data = read_bounded(
+        paths.license,
+        MAX_LICENSE_BYTES,
+        what="licence",
+        remedy="install one: oem license install FILE",
+    )
+    known = read_state(paths.state, keyring)
+    if known is None:
+        raise LicenseError(
+            "the licence state is gone",
+            where=str(paths.state),
+            remedy="restore it from a backup, or install the licence again",
+        )
+    trust, anchors, known_now = _trusted(data, paths, keyring, known)
+    found = open_license(data, anchors.vendor if anchors else None, keyring)
+    now = clock.now_ns()
+    if found.issued_ns < known.issued_ns:
+        raise LicenseError(
+            f"a newer licence, of {rfc3339(known.issued_ns)}, was installed after this one",
+            where=str(paths.license),
+            remedy="install the newest licence again: oem license install FILE",
+        )
+    _require_clock(found, now, paths)
+    known_now = replace(known_now, time=known_now.time.signed(found.issued_ns))
+    number, age = 0, 0
+    if anchors is not None:
+        number, age, known_now = _revocations(found, anchors, paths, known_now, now)
+    known_now = replace(known_now, time=known_now.time.seen(now))
+    if now >= found.ends_ns:
+        _remember(paths, keyring, known, known_now)
+        raise _expired(found)
+    device = compare(
+        found.fingerprint,
+        observation,
+        dongle_stands_in=Fallback.DONGLE in found.terms.fallbacks,
+    )
+    if not device.usable:
+        device, known_now = _by_lease(
+            found, device, observation, keyring, known_now, now, one_time_code
+        )
+    _remember(paths, keyring, known, known_now)
+    if not device.usable:
+        raise LicenseError(
+            f"the licence is bound to another device: {device.words}",
+            where=str(paths.license),
+            remedy="run it on its own machine, or request a rebind from the vendor",
+        )
+    return CapabilityGuard(found, device, trust, number, age, now, clock)
+
+
+def open_license(data: bytes, vendor: PublicKey | None, keyring: Keyring) -> License:
+    """Verify a licence's signatures and return it.
+
+    Args:
+        data: The envelope.
+        vendor: The vendor's key; None for a licence the site signed itself.
+        keyring: The site's keyring.
+
+    Raises:
+        SealError: It is not signed by them for this site.
+        LicenseError: It is for another site.
+    """
+    if vendor is None:
+        kind, pins = PayloadType.LOCAL_LICENSE, site_pins(keyring)
+    else:
+        kind = PayloadType.LICENSE
+        device: Pins = {
+            Role.DEVICE_MAC: tuple(envelope_mac(e) for e in keyring.usable(Purpose.DEVICE))
+        }
+        pins = {Role.VENDOR_SIGN: (vendor,), **device}
+    found = License.from_fields(Fields(open_envelope(data, kind, pins).value, "licence"))
+    if found.site != keyring.id:
+        raise LicenseError(
+            "the licence is for another site", where=found.license_id, remedy="request your own"
+        )
+    return found
+
+
+def is_self_signed(data: bytes) -> bool:
+    """Tell whether a licence claims to be signed by the site itself."""
+    return payload_type_of(data) is PayloadType.LOCAL_LICENSE
 
 
 def load_anchors(paths: LicensePaths, keyring: Keyring) -> Anchors:
@@ -177,189 +309,22 @@ def load_anchors(paths: LicensePaths, keyring: Keyring) -> Anchors:
         InputError: There are none.
         SealError: They were changed.
     """
-    data = read_bounded(
-        paths.anchors, _MAX_BYTES, what="trust anchors", remedy="run: oem license trust"
-    )
-    fields = Fields(open_payload(data, PayloadType.DOCUMENT, keyring), str(paths.anchors))
-    return Anchors.from_fields(fields)
+    return read_anchors(paths.anchors, keyring)[0]
 
 
-def create_request(
-    keyring: Keyring,
-    fingerprint: Fingerprint,
-    anchors: Anchors,
-    *,
-    features: Iterable[str],
-    clock: Clock | None = None,
-) -> bytes:
-    """Return a licence request for the vendor.
-
-    Args:
-        keyring: The site's keyring; its device MAC key goes along, encrypted to the vendor.
-        fingerprint: The device the licence shall be bound to.
-        anchors: The vendor's public keys.
-        features: What is asked for.
-        clock: Tells the time.
-    """
-    mac = envelope_mac(keyring.active(Purpose.DEVICE))
-    secret = json.dumps({"key_id": mac.key_id, "secret": b64(mac.secret)}).encode()
-    wrapped = _SUITE.encrypt(secret, X25519PublicKey.from_public_bytes(anchors.transport), _INFO)
-    signer = PrivateSigner.of(keyring.active(Purpose.DOCUMENT), Algorithm.ED25519)
-    payload = {
-        "site": keyring.id,
-        "fingerprint": fingerprint.as_json(),
-        "features": list(features),
-        "device_key": b64(wrapped),
-        "site_key": b64(signer.public.raw),
-        "nonce": secrets.token_hex(16),
-        "created": rfc3339((clock or SystemClock()).now_ns()),
-    }
-    signers: Signers = {Role.DEVICE_MAC: mac, Role.SITE_SIGN: signer}
-    return seal_bytes(canonical(payload), PayloadType.LICENSE_REQUEST, signers)
+def _trusted(
+    data: bytes, paths: LicensePaths, keyring: Keyring, known: LicenseState
+) -> tuple[Trust, Anchors | None, LicenseState]:
+    if _LOCAL in data and is_self_signed(data):
+        return Trust.SELF_SIGNED, None, known
+    anchors, digest = read_anchors(paths.anchors, keyring, known_sha384=known.anchors_sha384)
+    return Trust.VENDOR, anchors, replace(known, anchors_sha384=digest)
 
 
-@dataclass(frozen=True, slots=True)
-class LicenseRequest:
-    """A request as the vendor reads it, its signatures verified."""
-
-    site: str
-    fingerprint: Fingerprint
-    features: tuple[str, ...]
-    created: str
-    device_key: MacKey
+_LOCAL = json.dumps(PayloadType.LOCAL_LICENSE.value).encode()
 
 
-def read_request(data: bytes, vendor: Keyring) -> LicenseRequest:
-    """Decrypt and verify a licence request.
-
-    Raises:
-        LicenseError: It was encrypted to another vendor.
-        SealError: Its signatures do not hold.
-        MalformedError: The bytes are not a request.
-    """
-    claims = Fields(peek_payload(data, PayloadType.LICENSE_REQUEST), "licence request")
-    wrapped = claims.bytes_b64("device_key", max_length=4096)
-    site_key = PublicKey(Algorithm.ED25519, claims.bytes_b64("site_key", length=32))
-    device_key = _unwrap(wrapped, vendor)
-    pins: Pins = {Role.DEVICE_MAC: (device_key,), Role.SITE_SIGN: (site_key,)}
-    fields = Fields(open_envelope(data, PayloadType.LICENSE_REQUEST, pins).value, "licence request")
-    return LicenseRequest(
-        site=fields.text("site", pattern="[0-9a-f]{16}"),
-        fingerprint=Fingerprint.from_fields(fields.object("fingerprint")),
-        features=fields.texts("features"),
-        created=fields.text("created", max_length=40),
-        device_key=device_key,
-    )
-
-
-def issue_license(
-    request: LicenseRequest,
-    terms: LicenseTerms,
-    vendor: Keyring,
-    registry: Journal,
-    *,
-    approved_by: str,
-    clock: Clock | None = None,
-) -> bytes:
-    """Approve a request and return the licence; both steps go to the vendor's registry first.
-
-    Args:
-        request: A verified request.
-        terms: What is granted; a feature that was not asked for may be granted.
-        vendor: The vendor's keyring.
-        registry: The vendor's licence registry.
-        approved_by: Who takes the responsibility.
-        clock: Tells the time.
-
-    Raises:
-        LicenseError: No approver is named, or the validity is out of range.
-    """
-    if not approved_by.strip() or not 1 <= terms.days <= 3660 or not terms.features:
-        raise LicenseError(
-            "a licence needs an approver, a feature, and 1 to 3660 days",
-            where="terms",
-            remedy="give --approved-by, --feature and --days",
-        )
-    now = (clock or SystemClock()).now_ns()
-    license_id = f"lic-{secrets.token_hex(8)}"
-    payload = {
-        "license_id": license_id,
-        "site": request.site,
-        "issued": rfc3339(now),
-        "not_after": rfc3339(now + terms.days * DAY_NS),
-        "fingerprint": request.fingerprint.as_json(),
-        "profile": terms.profile,
-        "features": list(terms.features),
-        "bundle_version": terms.bundle_version,
-        "issuer": terms.issuer,
-    }
-    signers: Signers = {**vendor_signers(vendor), Role.DEVICE_MAC: request.device_key}
-    envelope = seal_bytes(canonical(payload), PayloadType.LICENSE, signers)
-    asked = {"site": request.site, "features": list(request.features), "created": request.created}
-    registry.append("license.approved", {**asked, "approved_by": approved_by})
-    registry.append(
-        "license.issued",
-        {k: payload[k] for k in ("license_id", "site", "not_after", "profile", "features")},
-    )
-    return envelope
-
-
-def install_license(
-    data: bytes, paths: LicensePaths, keyring: Keyring, *, clock: Clock | None = None
-) -> License:
-    """Verify a licence from the vendor, install it, and note it in the site's registry.
-
-    Raises:
-        SealError: It is not signed by the trusted vendor for this site.
-        LicenseError: It is for another site.
-    """
-    found = _open(data, paths, keyring)
-    if found.site != keyring.id:
-        raise LicenseError(
-            "the licence is for another site", where=found.license_id, remedy="request your own"
-        )
-    with Journal.open(paths.registry, keyring, subject="licences", clock=clock) as registry:
-        registry.append(
-            "license.installed",
-            {
-                "license_id": found.license_id,
-                "profile": found.terms.profile,
-                "features": list(found.terms.features),
-                "issuer": found.terms.issuer,
-                "bundle_version": found.terms.bundle_version,
-                "not_after": rfc3339(found.not_after_ns),
-            },
-        )
-    write_atomic(paths.license, data)
-    return found
-
-
-def verify_license(
-    paths: LicensePaths,
-    keyring: Keyring,
-    observation: Mapping[str, str],
-    *,
-    clock: Clock | None = None,
-) -> CapabilityGuard:
-    """Verify the installed licence on this device, now, and remember the time.
-
-    Args:
-        paths: Where the licence is.
-        keyring: The site's keyring.
-        observation: What `probe_device` read.
-        clock: Tells the time.
-
-    Raises:
-        InputError: No licence is installed.
-        SealError: It is not signed by the trusted vendor for this site.
-        LicenseError: It is expired, the clock stands before its issue or before a time that has
-            been, or the device is another.
-    """
-    data = read_bounded(
-        paths.license, _MAX_BYTES, what="licence", remedy="install one: oem license install FILE"
-    )
-    found = _open(data, paths, keyring)
-    now = (clock or SystemClock()).now_ns()
+def _require_clock(found: License, now: int, paths: LicensePaths) -> None:
     if now < found.issued_ns - _CLOCK_SLACK_NS:
         raise LicenseError(
             f"the clock stands at {rfc3339(now)}, before the licence was issued at "
@@ -367,62 +332,102 @@ def verify_license(
             where=str(paths.license),
             remedy="set the clock of this machine right",
         )
-    known = read_time_floor(paths.time_floor, keyring)
-    after = known.signed(found.issued_ns).seen(now)
-    if after != known:
-        write_time_floor(paths.time_floor, keyring, after)
-    if now >= found.not_after_ns:
-        raise LicenseError(
-            f"the licence expired at {rfc3339(found.not_after_ns)}",
-            where=str(paths.license),
-            remedy="request a renewal: oem license request",
+
+
+def _revocations(
+    found: License, anchors: Anchors, paths: LicensePaths, known: LicenseState, now: int
+) -> tuple[int, int, LicenseState]:
+    held: RevocationList | None = None
+    if known.list_number or found.terms.list_max_age_days:
+        from oem_security.license_revocations import (
+            read_revocations,
+            require_fresh,
+            require_not_older,
         )
-    device = compare(found.fingerprint, observation)
-    if not device.usable:
-        parts = ", ".join((*device.changed, *device.missing))
-        raise LicenseError(
-            f"the licence is bound to another device ({device.match.value}: {parts})",
-            where=str(paths.license),
-            remedy="run it on its own machine, or request a rebind from the vendor",
-        )
-    return CapabilityGuard(found, device)
+
+        if known.list_number:
+            held, digest = read_revocations(
+                paths.revocations, anchors.vendor, known_sha384=known.list_sha384
+            )
+            require_not_older(held, known.list_number)
+            known = replace(
+                known,
+                list_sha384=digest,
+                list_number=held.number,
+                time=known.time.at_least(held.issued_ns),
+            )
+            entry = held.revokes(found)
+            if entry is not None:
+                raise LicenseError(
+                    f"the licence is revoked: {entry.reason}",
+                    where=found.license_id,
+                    remedy="ask the vendor, or install the licence that replaces it",
+                )
+        age = require_fresh(found, held, now)
+        return (held.number if held else 0), age, known
+    return 0, 0, known
 
 
-def _open(data: bytes, paths: LicensePaths, keyring: Keyring) -> License:
-    pins: Pins = {
-        Role.VENDOR_SIGN: (load_anchors(paths, keyring).vendor,),
-        Role.DEVICE_MAC: tuple(envelope_mac(e) for e in keyring.usable(Purpose.DEVICE)),
-    }
-    fields = Fields(open_envelope(data, PayloadType.LICENSE, pins).value, "licence")
-    found = License(
-        license_id=fields.text("license_id", pattern="lic-[0-9a-f]{16}"),
-        site=fields.text("site", pattern="[0-9a-f]{16}"),
-        issued_ns=fields.time_ns("issued"),
-        not_after_ns=fields.time_ns("not_after"),
-        fingerprint=Fingerprint.from_fields(fields.object("fingerprint")),
-        terms=LicenseTerms(
-            profile=fields.text("profile"),
-            features=fields.texts("features"),
-            bundle_version=fields.text("bundle_version"),
-            issuer=fields.text("issuer"),
-        ),
+def _by_lease(
+    found: License,
+    device: FingerprintVerdict,
+    observation: Mapping[str, str],
+    keyring: Keyring,
+    known: LicenseState,
+    now: int,
+    code: str,
+) -> tuple[FingerprintVerdict, LicenseState]:
+    """Accept a device by the vendor's one-time password, or by one accepted before."""
+    if Fallback.TOTP not in found.terms.fallbacks or not (code or known.lease.until_ns > now):
+        return device, known
+    from oem_security.license_otp import take_lease
+
+    lease = take_lease(found, observation, keyring, known.lease, now, code)
+    if lease is None:
+        return device, known
+    return replace(device, basis=Basis.TOTP), replace(known, lease=lease)
+
+
+def _remember(
+    paths: LicensePaths, keyring: Keyring, before: LicenseState, after: LicenseState
+) -> None:
+    if after != before:
+        write_state(paths.state, keyring, after)
+
+
+def _expired(found: License) -> LicenseError:
+    return LicenseError(
+        f"the licence expired at {rfc3339(found.ends_ns)}",
+        where=found.license_id,
+        remedy="request a renewal: oem license request --renew",
     )
-    fields.done()
-    return found
 
 
-def _unwrap(wrapped: bytes, vendor: Keyring) -> MacKey:
-    for epoch in vendor.usable(Purpose.TRANSPORT):
-        try:
-            plain = _SUITE.decrypt(wrapped, epoch.x25519(), _INFO)
-        except (InvalidTag, ValueError):
-            continue
-        fields = Fields(loads(plain, what="device key", max_bytes=1024), "device_key")
-        key = MacKey(fields.text("key_id", max_length=128), fields.bytes_b64("secret", length=48))
-        fields.done()
-        return key
-    raise LicenseError(
-        "the request was encrypted to another vendor",
-        where="device_key",
-        remedy="have the site trust this vendor and make the request again",
-    )
+_EXPORTS = {
+    "install_license": "oem_security.license_install",
+    "trust_vendor": "oem_security.license_install",
+    "issue_license": "oem_security.license_issue",
+    "LicenseRequest": "oem_security.license_request",
+    "create_request": "oem_security.license_request",
+    "read_request": "oem_security.license_request",
+}
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)
+
+__all__ = [
+    "Anchors",
+    "CapabilityGuard",
+    "License",
+    "LicensePaths",
+    "LicenseRequest",
+    "LicenseTerms",
+    "Standing",
+    "Trust",
+    "create_request",
+    "install_license",
+    "issue_license",
+    "load_anchors",
+    "open_license",
+    "read_request",
+    "trust_vendor",
+    "verify_license",
+]

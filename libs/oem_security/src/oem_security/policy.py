@@ -50,6 +50,8 @@ class PayloadType(enum.Enum):
     """Asks the vendor for a licence; proves possession of the keys it names."""
     LICENSE = "application/vnd.oem.license.v1+json"
     """A licence: signed by the vendor, and authenticated for one site."""
+    LOCAL_LICENSE = "application/vnd.oem.local-license.v1+json"
+    """A licence a site signed for itself, where there is no vendor; it grants little."""
     REVOCATIONS = "application/vnd.oem.revocations.v1+json"
     """The vendor's numbered list of revoked licences."""
     ANCHORS = "application/vnd.oem.anchors.v1+json"
@@ -82,6 +84,7 @@ POLICIES: Mapping[PayloadType, Policy] = {
     PayloadType.LICENSE: Policy(
         (Role.VENDOR_SIGN, Role.DEVICE_MAC), optional=(Role.VENDOR_PQ,), max_bytes=64 << 10
     ),
+    PayloadType.LOCAL_LICENSE: Policy((Role.SITE_SIGN, Role.DEVICE_MAC), max_bytes=64 << 10),
     PayloadType.REVOCATIONS: Policy(
         (Role.VENDOR_SIGN,), optional=(Role.VENDOR_PQ,), max_bytes=4 << 20
     ),
