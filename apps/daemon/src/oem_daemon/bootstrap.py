@@ -5,39 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from decimal import Decimal
 
 from prometheus_client import CollectorRegistry
 
 import oem_tco
 from oem_daemon.auth import Gatekeeper
-from oem_daemon.config.model import CoreConfig, MeanReversionSettings, StrategySlot
+from oem_daemon.config.model import CoreConfig
 from oem_daemon.config.reader import config_hash, read_config
+from oem_daemon.cost_book import CostBook
 from oem_daemon.coverage import load_coverage
-from oem_daemon.data import as_series, load_bars
 from oem_daemon.decision_log import DecisionLog
 from oem_daemon.errors import DecisionLogFailed, NotReady
 from oem_daemon.events import EventHub
-from oem_daemon.market import MarketClock, MarketFeed
 from oem_daemon.metrics import DaemonMetrics
-from oem_daemon.pipeline import VOLATILITY_BARS, Terms, TradePipeline
+from oem_daemon.pipeline import Terms, TradePipeline
+from oem_daemon.place import TradingPlace, make_place
 from oem_daemon.portfolio import Portfolio
 from oem_daemon.risk_gate import RiskGate
-from oem_daemon.scheduler import MultiStrategyScheduler, Slot
 from oem_daemon.site import Site
-from oem_daemon.strategies import MeanReversion, Strategy, Trend
-from oem_exec import (
-    FixedLatency,
-    Instrument,
-    LiveExecutionRouter,
-    PaperSettings,
-    PaperVenue,
-    Route,
-    RouterMetrics,
-    RouterSettings,
-    RouteTable,
-    SqliteOrderStore,
-)
+from oem_exec import LiveExecutionRouter, RouterMetrics, SqliteOrderStore
 from oem_risk import RiskEngine, shipped_profile
 from oem_security import (
     CapabilityGuard,
@@ -51,6 +37,7 @@ from oem_security import (
     verify_file,
     verify_license,
 )
+from oem_security.clock import Clock
 from oem_security.license import LicensePaths
 
 AUDIENCE = "oem-daemon"
@@ -75,13 +62,14 @@ class Parts:
     store: SqliteOrderStore
     router: LiveExecutionRouter
     router_metrics: RouterMetrics
+    place: TradingPlace
     ledger: oem_tco.CostLedger
     log: DecisionLog
     gatekeeper: Gatekeeper
     metrics: DaemonMetrics
     registry: CollectorRegistry
     events: EventHub
-    clock: MarketClock
+    clock: Clock
     resources: ExitStack
 
 
@@ -121,16 +109,7 @@ def compose(
         on_log_failure: Called when the decision log can no longer be written.
     """
     config, keyring = checked.config, checked.keyring
-    quote = config.runtime.symbols[0].split("/")[1]
-    series = {b.symbol: as_series(b) for b in load_bars(config, base=site.root)}
     fees = oem_tco.FeeBook.shipped()
-    first_ns = int(next(iter(series.values())).open_ns[0])
-    instruments = [_instrument(config, fees, symbol, first_ns) for symbol in config.runtime.symbols]
-    scheduler = MultiStrategyScheduler(
-        [Slot(strategy_of(slot), slot.capital_share) for slot in config.strategies],
-        {instrument.symbol: instrument for instrument in instruments},
-    )
-    feed = MarketFeed(series, max(scheduler.warmup, VOLATILITY_BARS))
     registry = CollectorRegistry()
     metrics, router_metrics = DaemonMetrics(registry), RouterMetrics(registry)
     with ExitStack() as stack:
@@ -142,31 +121,20 @@ def compose(
         audit = stack.enter_context(Journal.open(site.rbac_audit, keyring, subject="rbac"))
         store = SqliteOrderStore.open(site.orders)
         stack.callback(store.close)
-        newest_ns = max((f.time_ns for o in store.orders() for f in o.fills), default=0)
-        feed.seek(newest_ns)
-        clock = MarketClock(next(iter(feed.current().values())).close_ns)
         log = DecisionLog(journal, on_log_failure)
-        paper = config.execution.paper
-        venue = PaperVenue(
-            instruments,
-            PaperSettings(
-                seed=paper.seed,
-                latency=FixedLatency(paper.latency_ms / 1000),
-                spread_bps=paper.spread_bps,
-                depth_share=paper.depth_share,
-            ),
-            clock=clock,
-        )
-        for symbol, bar in feed.current().items():
-            venue.feed_bar(symbol, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.close_ns)
+        newest_ns = max((f.time_ns for o in store.orders() for f in o.fills), default=0)
+        place = make_place(site, config, fees, newest_ns, registry)
+        stack.callback(place.close)
         router = LiveExecutionRouter(
             store,
-            [venue],
-            RouteTable((Route(venues=("paper",)),)),
+            place.venues,
+            place.routes,
             journal=log,
             metrics=router_metrics,
-            clock=clock,
-            settings=RouterSettings(poll_interval_s=0.0),
+            clock=place.clock,
+            settings=place.router_settings,
+            budgets=place.budgets,
+            sequencers=place.sequencers,
         )
         ledger = oem_tco.CostLedger.open(site.cost_ledger)
         stack.callback(ledger.close)
@@ -174,23 +142,22 @@ def compose(
         pipeline = TradePipeline(
             terms=Terms(
                 profile=config.runtime.risk_profile.value,
-                quote=quote,
-                fee_venue=paper.fees_of,
-                latency_ms=paper.latency_ms,
+                quote=config.runtime.symbols[0].split("/")[1],
+                fee_venue=place.fee_venue,
+                latency_ms=place.latency_ms,
                 compliance=oem_tco.ComplianceFacts(
                     licence_features=frozenset(checked.guard.license.terms.features),
                     mode=config.runtime.stage.value,
                 ),
             ),
-            feed=feed,
-            clock=clock,
-            scheduler=scheduler,
+            market=place.market,
+            clock=place.clock,
+            scheduler=place.scheduler,
             orchestrator=oem_tco.DecisionOrchestrator(config.decision_engine),
             fees=fees,
             gate=RiskGate(RiskEngine(shipped_profile(config.runtime.risk_profile.value))),
-            venue=venue,
             router=router,
-            ledger=ledger,
+            costs=CostBook(ledger, log),
             log=log,
             portfolio=Portfolio(config.runtime.initial_cash),
             coverage=load_coverage(site.estimate_coverage),
@@ -215,40 +182,13 @@ def compose(
             store=store,
             router=router,
             router_metrics=router_metrics,
+            place=place,
             ledger=ledger,
             log=log,
             gatekeeper=gatekeeper,
             metrics=metrics,
             registry=registry,
             events=events,
-            clock=clock,
+            clock=place.clock,
             resources=stack.pop_all(),
         )
-
-
-def strategy_of(slot: StrategySlot) -> Strategy:
-    """Return the strategy that a slot of the configuration describes."""
-    settings = slot.settings
-    if isinstance(settings, MeanReversionSettings):
-        return MeanReversion(settings.window, settings.entry_z, slot.name)
-    return Trend(settings.fast, settings.slow, slot.name)
-
-
-def _instrument(config: CoreConfig, fees: oem_tco.FeeBook, symbol: str, at_ns: int) -> Instrument:
-    rules = config.execution.instruments[symbol]
-    base, quote = symbol.split("/")
-    venue = config.execution.paper.fees_of
-
-    def rate(liquidity: oem_tco.Liquidity) -> Decimal:
-        return fees.commission(venue, "spot", liquidity, at_ns, symbol=symbol).rate
-
-    return Instrument(
-        symbol,
-        base,
-        quote,
-        rules.tick_size,
-        rules.lot_size,
-        min_notional=rules.min_notional,
-        maker_fee=rate(oem_tco.Liquidity.MAKER),
-        taker_fee=rate(oem_tco.Liquidity.TAKER),
-    )

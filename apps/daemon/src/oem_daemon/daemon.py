@@ -17,6 +17,7 @@ import grpc.aio
 from oem_api import pb
 from oem_api.server import add_TradingServiceServicer_to_server
 from oem_daemon.bootstrap import Parts, check_site, compose
+from oem_daemon.cost_book import TERMS
 from oem_daemon.coverage import save_coverage
 from oem_daemon.errors import DecisionLogFailed, PortTaken
 from oem_daemon.events import Event
@@ -25,7 +26,7 @@ from oem_daemon.service import ServiceFacts, TradingService
 from oem_daemon.site import Site
 from oem_daemon.version import VERSION
 from oem_exec import ExecError, KillState
-from oem_security import Journal, OemError, grpc_server_credentials
+from oem_security import Journal, OemError, grpc_server_credentials, read_journal
 from oem_security.clock import NS_PER_SECOND
 from oem_security.files import write_atomic
 
@@ -60,7 +61,9 @@ class Daemon:
         parts = self._parts = compose(self._site, checked, self._on_log_failure)
         with parts.resources:
             await parts.router.start()
-            parts.pipeline.restore(parts.store.orders())
+            parts.pipeline.restore(parts.store.orders(), lambda: self._terms(parts))
+            if parts.place.polled:
+                parts.place.intel.start()
             server, grpc_port = await self._listen(parts)
             http = MetricsServer(
                 parts.registry,
@@ -76,6 +79,7 @@ class Daemon:
                 parts.events.close()
                 await server.stop(STOP_GRACE_S)
                 await http.stop()
+                await parts.place.intel.stop()
                 await parts.router.stop()
                 parts.router_metrics.write_textfile(self._site.router_metrics)
                 save_coverage(parts.pipeline.coverage, self._site.estimate_coverage)
@@ -134,7 +138,12 @@ class Daemon:
         }
         bootstrap = self._site.logs / "runtime" / f"{config.runtime.stage.value}_bootstrap.jsonl"
         with Journal.open(bootstrap, parts.checked.keyring, subject="bootstrap") as journal:
-            services = {"execution_service": "LiveExecutionRouter", "venues": ["paper"]}
+            services = {
+                "execution_service": "LiveExecutionRouter",
+                "venues": [venue.name for venue in parts.place.venues],
+                "market_intel": "MarketIntelAggregator",
+                "markets": [f"{venue} {symbol}" for venue, symbol in parts.place.intel.markets],
+            }
             journal.append("daemon.started", {**facts, **services})
         self._site.runtime.mkdir(parents=True, exist_ok=True)
         write_atomic(self._ready_file, json.dumps(facts, indent=1).encode() + b"\n")
@@ -152,18 +161,19 @@ class Daemon:
                 await stopping
         finally:
             self._stop.set()
+            await parts.place.market.stop()
             await asyncio.gather(trading, return_exceptions=True)
             stopping.cancel()
 
     async def _trade(self, parts: Parts) -> None:
         pipeline, pause = parts.pipeline, parts.checked.config.runtime.cycle_seconds
-        left = pipeline.feed.cycles_left
-        cycles = left if self._cycles is None else min(left, self._cycles)
-        for number in range(cycles):
+        done = 0
+        while self._cycles is None or done < self._cycles:
             if self._stop.is_set():
                 return
             try:
-                await pipeline.run_cycle()
+                if not await pipeline.run_cycle():
+                    break
             except DecisionLogFailed:
                 return
             except ExecError as error:
@@ -171,12 +181,22 @@ class Daemon:
                     self._alert("trading", error, pb.SEVERITY_CRITICAL)
                 return
             self._show_state(parts)
-            if number % METRICS_EVERY_CYCLES == 0:
+            if done % METRICS_EVERY_CYCLES == 0:
                 parts.router_metrics.write_textfile(self._site.router_metrics)
+            done += 1
             await asyncio.sleep(pause)
         parts.ledger.sync()
         parts.router_metrics.write_textfile(self._site.router_metrics)
         self._trading_done = True
+
+    def _terms(self, parts: Parts) -> dict[str, Mapping[str, str]]:
+        """Read the terms of every order from the decision log."""
+        log = self._site.decision_log(parts.checked.config.runtime.stage.value)
+        return {
+            str(record.body["order_id"]): {name: str(cell) for name, cell in record.body.items()}
+            for record in read_journal(log, parts.checked.keyring)
+            if record.kind == TERMS
+        }
 
     def _show_state(self, parts: Parts) -> None:
         for state in KillState:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import oem_risk
-from oem_daemon.config.model import CoreConfig, ParquetData
+from oem_daemon.config.model import CoreConfig, ParquetData, VenueData
 from oem_daemon.errors import DataError
-from oem_daemon.market import BarSeries
+from oem_daemon.replay import BarSeries
 from oem_risk import Bars, QualityVerdict, SyntheticMarket
 
 START_PRICES = {"BTC": 60_000.0, "ETH": 2_500.0}
@@ -27,6 +27,12 @@ def load_bars(config: CoreConfig, *, base: Path, at_most: int | None = None) -> 
     """
     source = config.market_data
     symbols = config.runtime.symbols
+    if isinstance(source, VenueData):
+        raise DataError(
+            "a venue's own bars are not a history",
+            where="market_data.source",
+            remedy="name recorded or generated bars for this, in a configuration of stage paper",
+        )
     if isinstance(source, ParquetData):
         series = [
             oem_risk.read_bars(

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import oem_exec
 import oem_risk
-from oem_daemon.bootstrap import strategy_of
 from oem_daemon.config.model import CoreConfig
 from oem_daemon.config.reader import config_hash, read_config
 from oem_daemon.data import load_bars
 from oem_daemon.errors import NotReady
+from oem_daemon.place import strategy_of
 from oem_daemon.site import Site
 from oem_security import Keyring, seal_file, verify_file
 

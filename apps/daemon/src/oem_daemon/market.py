@@ -1,16 +1,14 @@
-"""The market the daemon sees: one closed bar per symbol and cycle, and its clock."""
+"""What the daemon asks of a market, whether it is replayed or live."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
-import numpy as np
-
-from oem_daemon.errors import DataError
 from oem_daemon.strategies.signal import FloatArray
+from oem_exec import BookSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,121 +29,39 @@ class Bar:
     volume: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class BarSeries:
-    """The bars of one symbol as columns, oldest first.
-
-    Attributes:
-        symbol: Symbol such as `BTC/USDT`.
-        open_ns: Bar opening times, shape (bars,), strictly increasing.
-        interval_ns: Length of a bar.
-        open: Prices, shape (bars,); so are high, low and close.
-        volume: Base units, shape (bars,).
-        source: Where the bars came from: a file name, or `synthetic(seed=…)`.
-        synthetic: Whether the bars were generated.
-    """
-
-    symbol: str
-    open_ns: np.ndarray[tuple[int], np.dtype[np.int64]]
-    interval_ns: int
-    open: FloatArray
-    high: FloatArray
-    low: FloatArray
-    close: FloatArray
-    volume: FloatArray
-    source: str
-    synthetic: bool
-
-    def __len__(self) -> int:
-        return len(self.open_ns)
-
-    def bar(self, index: int) -> Bar:
-        """Return bar `index`; prices are exact decimals of the recorded floats' shortest form."""
-
-        def exact(column: FloatArray) -> Decimal:
-            return Decimal(repr(float(column[index])))
-
-        return Bar(
-            close_ns=int(self.open_ns[index]) + self.interval_ns,
-            open=exact(self.open),
-            high=exact(self.high),
-            low=exact(self.low),
-            close=exact(self.close),
-            volume=exact(self.volume),
-        )
-
-
-class MarketFeed:
-    """Hands out bars cycle by cycle; every symbol at the same time.
-
-    Args:
-        series: Bars by symbol, already cut to common opening times.
-        warmup: Bars known before the first cycle.
-    """
-
-    def __init__(self, series: Mapping[str, BarSeries], warmup: int) -> None:
-        lengths = {symbol: len(bars) for symbol, bars in series.items()}
-        if not lengths or min(lengths.values()) <= warmup:
-            raise DataError(
-                f"{min(lengths.values(), default=0)} bars, and the strategies need {warmup}",
-                where=", ".join(lengths) or "market_data",
-                remedy="set a longer market_data.bars or a finer timeframe",
-            )
-        first = next(iter(series.values()))
-        for symbol, bars in series.items():
-            if not np.array_equal(bars.open_ns, first.open_ns):
-                raise DataError(
-                    "bars of two symbols do not stand at the same times",
-                    where=f"{first.symbol}, {symbol}",
-                    remedy="use files of the same interval and span",
-                )
-        self.series = dict(series)
-        self.interval_ns = first.interval_ns
-        self._cursor = warmup - 1
-
-    @property
-    def cycles_left(self) -> int:
-        return len(next(iter(self.series.values()))) - 1 - self._cursor
-
-    @property
-    def synthetic(self) -> bool:
-        return any(bars.synthetic for bars in self.series.values())
-
-    def advance(self) -> dict[str, Bar]:
-        """Move to the next bar and return it for every symbol."""
-        self._cursor += 1
-        return self.current()
-
-    def current(self) -> dict[str, Bar]:
-        """Return the newest closed bar of every symbol."""
-        return {symbol: bars.bar(self._cursor) for symbol, bars in self.series.items()}
+class Closes(Protocol):
+    """What strategies look back on."""
 
     def closes(self, symbol: str, count: int) -> FloatArray:
         """Return the last `count` closing prices up to the newest closed bar, oldest first."""
-        return self.series[symbol].close[self._cursor + 1 - count : self._cursor + 1]
-
-    def seek(self, close_ns: int) -> None:
-        """Go on after the bar that closed at `close_ns`, as a restarted daemon must."""
-        times = next(iter(self.series.values())).open_ns + self.interval_ns
-        past = int(np.searchsorted(times, close_ns, side="right")) - 1
-        self._cursor = min(max(self._cursor, past), len(times) - 1)
+        ...
 
 
-class MarketClock:
-    """Market time: stands at the close of the newest bar and runs on with the real clock.
+class Market(Closes, Protocol):
+    """Bars as they close, and the book right now."""
 
-    A replayed history is traded at the history's times, so that costs, days and fee schedules
-    are those of the market that is shown, not of the machine that replays it.
-    """
+    @property
+    def venue(self) -> str:
+        """Return the venue whose book is shown."""
+        ...
 
-    def __init__(self, start_ns: int) -> None:
-        self._base_ns = start_ns
-        self._since = time.monotonic_ns()
+    @property
+    def interval_ns(self) -> int:
+        """Return the length of a bar."""
+        ...
 
-    def move_to(self, time_ns: int) -> None:
-        """Set market time; never backwards."""
-        self._base_ns = max(time_ns, self.now_ns())
-        self._since = time.monotonic_ns()
+    def current(self) -> Mapping[str, Bar]:
+        """Return the newest closed bar of every symbol; empty before the first."""
+        ...
 
-    def now_ns(self) -> int:
-        return self._base_ns + (time.monotonic_ns() - self._since)
+    async def advance(self) -> Mapping[str, Bar] | None:
+        """Return the next closed bar of every symbol; None when there will be no more."""
+        ...
+
+    async def book(self, symbol: str) -> BookSnapshot:
+        """Return a fresh book with both sides; raises `StaleMarketData` when there is none."""
+        ...
+
+    async def stop(self) -> None:
+        """End the market: an `advance` under way returns None."""
+        ...

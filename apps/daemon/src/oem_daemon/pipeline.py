@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
 
 import oem_tco
 from oem_daemon import translate
+from oem_daemon.cost_book import CostBook
 from oem_daemon.decision_log import DecisionLog
 from oem_daemon.events import Event, EventHub
-from oem_daemon.market import Bar, MarketClock, MarketFeed
+from oem_daemon.market import Bar, Market
 from oem_daemon.metrics import DaemonMetrics
 from oem_daemon.portfolio import Portfolio
 from oem_daemon.risk_gate import RiskGate
@@ -27,9 +28,10 @@ from oem_exec import (
     Order,
     OrderEvent,
     OrderIntent,
-    PaperVenue,
+    StaleMarketData,
     UnknownOrder,
 )
+from oem_security.clock import Clock
 
 KEPT_DECISIONS = 10_000
 VOLATILITY_BARS = 48
@@ -88,15 +90,14 @@ class TradePipeline:
         self,
         *,
         terms: Terms,
-        feed: MarketFeed,
-        clock: MarketClock,
+        market: Market,
+        clock: Clock,
         scheduler: MultiStrategyScheduler,
         orchestrator: oem_tco.DecisionOrchestrator,
         fees: oem_tco.FeeBook,
         gate: RiskGate,
-        venue: PaperVenue,
         router: LiveExecutionRouter,
-        ledger: oem_tco.CostLedger,
+        costs: CostBook,
         log: DecisionLog,
         portfolio: Portfolio,
         coverage: oem_tco.CoverageTracker,
@@ -104,7 +105,7 @@ class TradePipeline:
         events: EventHub,
     ) -> None:
         self.terms = terms
-        self.feed = feed
+        self.market = market
         self.portfolio = portfolio
         self.gate = gate
         self.router = router
@@ -116,8 +117,7 @@ class TradePipeline:
         self._scheduler = scheduler
         self._orchestrator = orchestrator
         self._fees = fees
-        self._venue = venue
-        self._ledger = ledger
+        self._costs = costs
         self._log = log
         self._metrics = metrics
         self._events = events
@@ -127,17 +127,32 @@ class TradePipeline:
         self._touch: dict[str, BookSnapshot] = {}
         self._history: dict[str, Order] = {}
         self._sending: set[str] = set()
-        router.listeners.append(self._on_order_event)
+        self._expected: dict[str, tuple[oem_tco.Candidate, oem_tco.CostEstimate]] = {}
 
-    def restore(self, orders: Iterable[Order]) -> None:
-        """Rebuild positions from all orders of the store, as a restarted daemon must."""
-        self._history = {order.client_order_id: order for order in orders}
+    def restore(
+        self,
+        orders: Iterable[Order],
+        terms: Callable[[], Mapping[str, Mapping[str, str]]] = dict,
+    ) -> None:
+        """Take up the orders there are, then listen for what happens to them.
+
+        Positions and the cost ledger are rebuilt from the orders; what the router has learnt since
+        the store was read counts. Call it once, before the first cycle.
+
+        Args:
+            orders: Every order of the store, oldest first.
+            terms: Reads the terms of all orders from the decision log, where the ledger lacks some.
+        """
+        now = {order.client_order_id: order for order in self.router.orders()}
+        self._history = {order.client_order_id: order for order in orders} | now
+        self._costs.restore(self._history.values(), terms)
         known = [(fill, order) for order in self._history.values() for fill in order.fills]
         for fill, order in sorted(known, key=lambda pair: pair[0].time_ns):
             sign = 1 if fill.side.value == "buy" else -1
             fee = self._fee_in_quote(fill)
             self.portfolio.apply_fill(fill.symbol, sign * fill.quantity, fill.price, fee)
             self._scheduler.book_fill(order.intent.strategy, fill.symbol, sign * fill.quantity)
+        self.router.listeners.append(self._on_order_event)
 
     def orders(self) -> tuple[Order, ...]:
         """Return every order of the store, oldest first, each as it stands now."""
@@ -145,28 +160,37 @@ class TradePipeline:
             {**self._history, **{o.client_order_id: o for o in self.router.orders()}}.values()
         )
 
-    async def run_cycle(self) -> None:
+    async def run_cycle(self) -> bool:
         """Take the next bar, mark the book, and carry every proposal through.
+
+        Returns:
+            False when there was no further bar, and nothing was done.
 
         Raises:
             DecisionLogFailed: The decision log cannot be written; nothing was sent after that.
         """
-        bars = self.feed.advance()
-        for symbol, bar in bars.items():
-            self._clock.move_to(bar.close_ns)
-            self._venue.feed_bar(
-                symbol, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.close_ns
-            )
-            self._touch[symbol] = await self._book(symbol)
+        bars = await self.market.advance()
+        if bars is None:
+            return False
+        for symbol in bars:
+            await self._look(symbol)
         await self.router.poll()
         now = self._clock.now_ns()
         self.portfolio.mark({symbol: bar.close for symbol, bar in bars.items()}, now)
-        for proposal in self._scheduler.propose(self.feed, bars, self.portfolio.equity):
-            await self._carry(proposal, bars[proposal.symbol])
-        self._ledger.sync()
+        for proposal in self._scheduler.propose(self.market, bars, self.portfolio.equity):
+            try:
+                await self._carry(proposal, bars[proposal.symbol])
+            except StaleMarketData as error:
+                await self._log.append(
+                    "market.stale",
+                    {"symbol": proposal.symbol, "strategy": proposal.strategy, "why": str(error)},
+                )
+                self._metrics.candidates.labels(proposal.strategy, "stale_market").inc()
+        self._costs.sync()
         self.cycles += 1
         self._metrics.cycles.inc()
         self._show()
+        return True
 
     async def operator_order(self, intent: OrderIntent, *, caller: str, reason: str) -> Order:
         """Check and send an order that an operator wrote; the same id never sends twice.
@@ -174,6 +198,7 @@ class TradePipeline:
         Raises:
             OrderRefused: The risk engine refuses it; all reasons are named.
             ExecError: The order is invalid or trading is halted.
+            StaleMarketData: The market was not seen recently enough to judge the order.
             DecisionLogFailed: The decision log cannot be written.
         """
         key = intent.intent_id
@@ -186,7 +211,7 @@ class TradePipeline:
             self._sending.discard(key)
 
     async def _first_time(self, intent: OrderIntent, caller: str, reason: str) -> Order:
-        book = await self._book(intent.symbol)
+        book = await self.market.book(intent.symbol)
         verdict = self.gate.check_intent(self.portfolio, intent, _mid(book))
         body = {
             "client_order_id": intent.intent_id,
@@ -206,21 +231,21 @@ class TradePipeline:
     async def _carry(self, proposal: Proposal, bar: Bar) -> None:
         started = time.perf_counter()
         decided_ns = self._clock.now_ns()
-        book = await self._book(proposal.symbol)
-        closes = self.feed.closes(proposal.symbol, VOLATILITY_BARS)
-        volatility = translate.volatility_per_sqrt_s(closes, self.feed.interval_ns)
+        book = await self.market.book(proposal.symbol)
+        closes = self.market.closes(proposal.symbol, VOLATILITY_BARS)
+        volatility = translate.volatility_per_sqrt_s(closes, self.market.interval_ns)
         terms = self.terms
         made = translate.candidate(
             proposal,
             candidate_id=f"{self._run}-{next(self._numbers)}",
             at_ns=decided_ns,
             profile=terms.profile,
-            venue=self._venue.name,
+            venue=self.market.venue,
             mid=_mid(book),
         )
         estimate = oem_tco.estimate(
             translate.order_query(proposal, terms.fee_venue, decided_ns, terms.latency_ms),
-            translate.market_view(book, bar, volatility, self.feed.interval_ns),
+            translate.market_view(book, bar, volatility, self.market.interval_ns),
             self._fees,
             model=self.coverage.calibrated(self._model),
         )
@@ -261,7 +286,7 @@ class TradePipeline:
             return "", "risk_refused"
         self._log.write("risk.check", body)  # the router's own entry comes after it and waits
         try:
-            arrival = await self._book(intent.symbol)
+            arrival = await self.market.book(intent.symbol)
             order = await self._send(intent, arrival, SCHEDULER_NAME, made, estimate)
         except KillSwitchEngaged:
             return "", "halted"
@@ -272,12 +297,14 @@ class TradePipeline:
                 "order.refused", {"decision_id": made.candidate_id, "why": str(error)}
             )
             return "", "refused"
-        self._learn(made, estimate, order)
         return order.intent_id, order.state.value
 
-    def _learn(self, made: oem_tco.Candidate, estimate: oem_tco.CostEstimate, order: Order) -> None:
+    def _learn(self, order: Order) -> None:
         """Hold the estimate against what the order cost; the next estimates are put right by it."""
-        if not order.fills:
+        if sum((f.quantity for f in order.fills), Decimal(0)) != order.filled_quantity:
+            return  # trades that are still to come would look like a cheaper order
+        made, estimate = self._expected.pop(order.intent_id, (None, None))
+        if made is None or estimate is None or not order.fills:
             return
         fills = [(f.price, f.quantity, self._fee_in_quote(f)) for f in order.fills]
         cost = oem_tco.realised_cost_bps(made.side, made.reference_price, fills)
@@ -294,22 +321,27 @@ class TradePipeline:
     ) -> Order:
         self._touch[intent.symbol] = arrival
         arrival_ns = self._clock.now_ns()
-        order = await self.router.submit(intent)
-        end = await self._book(intent.symbol)
-        self._ledger.record_order(
-            translate.order_row(
-                order,
-                quote=self.terms.quote,
-                scheduler=scheduler,
-                decision_time_ns=made.decision_time_ns if made else arrival_ns,
-                decision_price=made.reference_price if made else _mid(arrival),
-                arrival_time_ns=arrival_ns,
-                arrival_price=_mid(arrival),
-                end_time_ns=self._clock.now_ns(),
-                end_price=_mid(end),
-                estimate=estimate,
-            )
+        row = translate.order_terms(
+            intent,
+            venue=self.market.venue,
+            quote=self.terms.quote,
+            scheduler=scheduler,
+            decision_time_ns=made.decision_time_ns if made else arrival_ns,
+            decision_price=made.reference_price if made else _mid(arrival),
+            arrival_time_ns=arrival_ns,
+            arrival_price=_mid(arrival),
+            estimate=estimate,
         )
+        self._costs.announce(row)
+        if made is not None and estimate is not None:
+            self._expected[intent.intent_id] = (made, estimate)
+        try:
+            order = await self.router.submit(intent)
+        except ExecError:
+            self._expected.pop(intent.intent_id, None)
+            raise
+        end = await self._look(intent.symbol)
+        self._costs.outcome(row, order, self._clock.now_ns(), _mid(end) if end else None)
         return order
 
     def _known(self, intent_id: str) -> Order | None:
@@ -319,29 +351,45 @@ class TradePipeline:
             return None
 
     def _on_order_event(self, event: OrderEvent) -> None:
+        order = event.order
+        touch = self._touch.get(order.intent.symbol)
         if event.fill is not None:
-            self._book_fill(event.fill, event.order, self._touch[event.fill.symbol])
-        self._events.publish(Event("order", event.order, self._clock.now_ns()))
+            self._book_fill(event.fill, order, touch)
+        if order.state.terminal:
+            self._costs.changed(order, self._clock.now_ns(), _mid(touch) if touch else None)
+            self._learn(order)
+        self._events.publish(Event("order", order, self._clock.now_ns()))
 
-    def _book_fill(self, fill: Fill, order: Order, touch: BookSnapshot) -> None:
+    def _book_fill(self, fill: Fill, order: Order, touch: BookSnapshot | None) -> None:
         sign = 1 if fill.side.value == "buy" else -1
         fee = self._fee_in_quote(fill)
         self.portfolio.apply_fill(fill.symbol, sign * fill.quantity, fill.price, fee)
         self._scheduler.book_fill(order.intent.strategy, fill.symbol, sign * fill.quantity)
-        self._ledger.record_fill(translate.fill_row(fill, order, touch))
+        self._costs.filled(fill, order, touch)
         costed = CostedFill(fill, order, fill_costs(fill, touch, fee))
         self.fills.append(costed)
         self._metrics.trade_cost.labels(fill.symbol).observe(sum(bps for _, bps in costed.costs))
         self._events.publish(Event("fill", costed, fill.time_ns))
 
     def _fee_in_quote(self, fill: Fill) -> Decimal:
-        return fill.fee if fill.fee_asset == self.terms.quote else fill.fee * fill.price
+        """Return a fee in the quote currency; one paid in a third asset as the schedule has it."""
+        base, quote = fill.symbol.split("/")
+        if fill.fee_asset in (quote, "") or not fill.fee:
+            return fill.fee
+        if fill.fee_asset == base:
+            return fill.fee * fill.price
+        liquidity = oem_tco.Liquidity(fill.liquidity.value)
+        venue = self.terms.fee_venue
+        rate = self._fees.commission(venue, "spot", liquidity, fill.time_ns, symbol=fill.symbol)
+        return rate.rate * fill.notional
 
-    async def _book(self, symbol: str) -> BookSnapshot:
-        book = await self._venue.book(symbol)
-        if not isinstance(book, BookSnapshot):
-            raise TypeError(f"the paper venue has no book of {symbol}")
-        return book
+    async def _look(self, symbol: str) -> BookSnapshot | None:
+        """Remember the book as it stands, for what orders resting in it will have met."""
+        try:
+            self._touch[symbol] = await self.market.book(symbol)
+        except StaleMarketData:
+            self._touch.pop(symbol, None)
+        return self._touch.get(symbol)
 
     def _show(self) -> None:
         self._metrics.equity.set(float(self.portfolio.equity))
@@ -352,15 +400,18 @@ class TradePipeline:
 
 
 def fill_costs(
-    fill: Fill, touch: BookSnapshot, fee: Decimal
+    fill: Fill, touch: BookSnapshot | None, fee: Decimal
 ) -> tuple[tuple[oem_tco.Component, float], ...]:
     """Return what one fill cost against the mid it met, in basis points of its notional.
 
     Args:
         fill: The fill.
-        touch: The book just before it.
+        touch: The book just before it; None where nobody looked, and only the fee is known.
         fee: Its fee in the quote currency.
     """
+    fees = (oem_tco.Component.FEES, float(fee / fill.notional * 10_000))
+    if touch is None:
+        return (fees,)
     sign = 1 if fill.side.value == "buy" else -1
     mid = _mid(touch)
     best = touch.asks[0][0] if sign > 0 else touch.bids[0][0]
@@ -368,7 +419,7 @@ def fill_costs(
     return (
         (oem_tco.Component.SPREAD, float(sign * (best - mid) * scale)),
         (oem_tco.Component.IMPACT_TEMPORARY, float(sign * (fill.price - best) * scale)),
-        (oem_tco.Component.FEES, float(fee / fill.notional * 10_000)),
+        fees,
     )
 
 

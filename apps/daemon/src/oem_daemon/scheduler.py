@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from oem_daemon.market import Bar, MarketFeed
+from oem_daemon.market import Bar, Closes
 from oem_daemon.strategies.signal import Signal, Strategy
 from oem_exec import Instrument, Side
 
@@ -78,18 +78,18 @@ class MultiStrategyScheduler:
         self._held[strategy, symbol] = self.held(strategy, symbol) + signed_quantity
 
     def propose(
-        self, feed: MarketFeed, bars: Mapping[str, Bar], equity: Decimal
+        self, market: Closes, bars: Mapping[str, Bar], equity: Decimal
     ) -> Iterator[Proposal]:
         """Yield what the strategies want after the newest bars.
 
         Args:
-            feed: The market, for the closes the strategies look back on.
+            market: For the closes the strategies look back on.
             bars: The newest closed bar of every symbol.
             equity: Current equity in quote units; shares are taken of it.
         """
         for slot in self._slots:
             for symbol, bar in bars.items():
-                closes = feed.closes(symbol, slot.strategy.warmup)
+                closes = market.closes(symbol, slot.strategy.warmup)
                 signal = slot.strategy.signal(closes)
                 budget = equity * Decimal(str(slot.capital_share)) / len(bars)
                 proposal = self._change(slot.strategy.name, symbol, bar, signal, budget)

@@ -19,7 +19,6 @@ from oem_daemon.auth import Caller, Gatekeeper, refuse
 from oem_daemon.config.model import CoreConfig
 from oem_daemon.decision_log import DecisionLog
 from oem_daemon.events import Event, EventHub
-from oem_daemon.market import MarketClock
 from oem_daemon.pipeline import CostedFill, Decided, TradePipeline
 from oem_daemon.views import decision_view, fill_view, order_view, risk_view
 from oem_exec import (
@@ -33,6 +32,7 @@ from oem_exec import (
     UnknownOrder,
 )
 from oem_security import CapabilityGuard, InputError, OemError
+from oem_security.clock import Clock
 
 HEARTBEAT_S = 5.0
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -78,7 +78,7 @@ class TradingService(TradingServiceServicer):
         pipeline: TradePipeline,
         log: DecisionLog,
         events: EventHub,
-        clock: MarketClock,
+        clock: Clock,
         alerts: Callable[[], Sequence[pb.Alert]],
     ) -> None:
         self._facts = facts
@@ -287,7 +287,7 @@ class TradingService(TradingServiceServicer):
                 features=held.terms.features,
             ),
             cycles=pipeline.cycles,
-            market_time_ns=next(iter(pipeline.feed.current().values())).close_ns,
+            market_time_ns=max((b.close_ns for b in pipeline.market.current().values()), default=0),
             strategies=[slot.name for slot in config.strategies],
             symbols=config.runtime.symbols,
             venues=["paper"],

@@ -93,50 +93,52 @@ def order_intent(made: oem_tco.Candidate, *, created_ns: int) -> OrderIntent:
     )
 
 
-def order_row(
-    order: Order,
+def order_terms(
+    intent: OrderIntent,
     *,
+    venue: str,
     quote: str,
     scheduler: str,
     decision_time_ns: int,
     decision_price: Decimal,
     arrival_time_ns: int,
     arrival_price: Decimal,
-    end_time_ns: int,
-    end_price: Decimal,
     estimate: oem_tco.CostEstimate | None,
 ) -> oem_tco.OrderRow:
-    """Return a finished order as a row of the cost ledger."""
+    """Return an order that is about to be sent as a row of the cost ledger."""
     return oem_tco.OrderRow(
-        order_id=order.intent_id,
-        decision_id=order.intent_id,
-        strategy=order.intent.strategy,
-        profile=order.intent.profile,
+        order_id=intent.intent_id,
+        decision_id=intent.intent_id,
+        strategy=intent.strategy,
+        profile=intent.profile,
         scheduler=scheduler,
-        venue=order.venue,
+        venue=venue,
         market="spot",
-        symbol=order.intent.symbol,
-        side=oem_tco.Side(order.intent.side.value),
-        order_type=oem_tco.OrderType("limit" if order.intent.price is not None else "market"),
-        quantity=order.intent.quantity,
+        symbol=intent.symbol,
+        side=oem_tco.Side(intent.side.value),
+        order_type=oem_tco.OrderType("limit" if intent.price is not None else "market"),
+        quantity=intent.quantity,
         currency=quote,
         decision_time_ns=decision_time_ns,
         decision_price=decision_price,
         arrival_time_ns=arrival_time_ns,
         arrival_price=arrival_price,
-        end_time_ns=end_time_ns,
-        end_price=end_price,
-        status=order.state.value,
         est_low_bps=estimate.low_bps if estimate else None,
         est_expected_bps=estimate.expected_bps if estimate else None,
         est_high_bps=estimate.high_bps if estimate else None,
     )
 
 
-def fill_row(fill: Fill, order: Order, book: BookSnapshot) -> oem_tco.FillRow:
-    """Return a fill as a row of the cost ledger, with the touch it was taken from."""
+def fill_id(fill: Fill) -> str:
+    """Return the id of a fill in the cost ledger."""
+    return f"{fill.venue}:{fill.symbol}:{fill.trade_id}"
+
+
+def fill_row(fill: Fill, order: Order, book: BookSnapshot | None) -> oem_tco.FillRow:
+    """Return a fill as a row of the cost ledger, with the book it met where somebody looked."""
+    base = fill.symbol.split("/")[0]
     return oem_tco.FillRow(
-        fill_id=f"{fill.venue}:{fill.symbol}:{fill.trade_id}",
+        fill_id=fill_id(fill),
         order_id=order.intent_id,
         time_ns=fill.time_ns,
         price=fill.price,
@@ -144,6 +146,7 @@ def fill_row(fill: Fill, order: Order, book: BookSnapshot) -> oem_tco.FillRow:
         liquidity=oem_tco.Liquidity(fill.liquidity.value),
         fee_amount=fill.fee,
         fee_asset=fill.fee_asset,
-        bid=book.bids[0][0] if book.bids else None,
-        ask=book.asks[0][0] if book.asks else None,
+        bid=book.bids[0][0] if book and book.bids else None,
+        ask=book.asks[0][0] if book and book.asks else None,
+        fee_rate_to_quote=fill.price if fill.fee_asset == base else None,
     )

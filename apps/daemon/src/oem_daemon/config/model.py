@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from oem_exec import InstrumentKind
 from oem_tco import DEFAULT_SLOS, DecisionPolicy, SloDefinition
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,15}/[A-Z0-9]{2,10}$", examples=["BTC/USDT"])]
@@ -80,6 +81,13 @@ class SyntheticData(Section):
     bars: int = Field(default=480, ge=60, le=1_000_000)
 
 
+class VenueData(Section):
+    """Minute bars that the venues of `execution.live` show, as they close."""
+
+    source: Literal["venue"]
+    timeframe: Literal["1m"] = "1m"
+
+
 class TrendSettings(Section):
     """A moving-average crossover."""
 
@@ -128,11 +136,57 @@ class InstrumentRules(Section):
     min_notional: Decimal = Field(default=Decimal(5), ge=0)
 
 
+class VenueAccess(Section):
+    """One exchange and how it is reached."""
+
+    exchange: Name
+    base_url: Annotated[str, Field(pattern=r"^https?://[^/@?#]+$")]
+    kind: InstrumentKind = InstrumentKind.SPOT
+    credentials: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_./-]{0,63}$")] = ""
+    timeout_seconds: float = Field(default=8.0, gt=0.0, le=60.0)
+
+
+class RouteRule(Section):
+    """Venues for a pattern of symbols and risk profiles, the preferred first."""
+
+    symbol: str = "*"
+    profile: str = "*"
+    venues: tuple[Name, ...] = Field(min_length=1)
+
+
+class LiveExecution(Section):
+    """Real adapters over REST. In stage `demo` every address is a sandbox."""
+
+    venues: tuple[VenueAccess, ...] = Field(min_length=1, max_length=16)
+    routes: tuple[RouteRule, ...] = ()
+    poll_seconds: float = Field(default=2.0, gt=0.0, le=60.0)
+    start_patience_seconds: float = Field(default=30.0, gt=0.0, le=600.0)
+
+    @model_validator(mode="after")
+    def _routed(self) -> LiveExecution:
+        names = [venue.exchange for venue in self.venues]
+        if len(set(names)) < len(names):
+            raise ValueError("venues: an exchange is listed twice")
+        strangers = {name for route in self.routes for name in route.venues} - set(names)
+        if strangers:
+            raise ValueError(f"routes: no access to {', '.join(sorted(strangers))}")
+        return self
+
+
 class Execution(Section):
     """Where orders go."""
 
     paper: PaperExecution = PaperExecution()
+    live: LiveExecution | None = None
     instruments: dict[Symbol, InstrumentRules]
+
+
+class MarketIntel(Section):
+    """How old market data may be before nothing is decided on it."""
+
+    max_age_bars: float = Field(
+        default=2.0, gt=0.0, le=100.0, description="age from which data is stale, in bars"
+    )
 
 
 class Grpc(Section):
@@ -155,9 +209,10 @@ class CoreConfig(Section):
     version: Literal[1]
     operator: Annotated[str, Field(min_length=1, max_length=64)] = "operator"
     runtime: Runtime
-    market_data: Annotated[ParquetData | SyntheticData, Field(discriminator="source")]
+    market_data: Annotated[ParquetData | SyntheticData | VenueData, Field(discriminator="source")]
     strategies: tuple[StrategySlot, ...] = Field(min_length=1, max_length=32)
     execution: Execution
+    market_intel: MarketIntel = MarketIntel()
     decision_engine: DecisionPolicy = DecisionPolicy()
     rbac: dict[Name, tuple[str, ...]] = Field(
         default_factory=lambda: {
@@ -180,6 +235,11 @@ class CoreConfig(Section):
         share = sum(slot.capital_share for slot in self.strategies)
         if share > 1.0 + 1e-9:
             raise ValueError(f"strategies: capital shares add up to {share:.3f}, more than 1")
+        if isinstance(self.market_data, VenueData):
+            if self.execution.live is None:
+                raise ValueError("market_data: source venue needs execution.live")
+            if self.runtime.stage is not Stage.DEMO:
+                raise ValueError("market_data: source venue belongs to stage demo")
         missing = [s for s in self.runtime.symbols if s not in self.execution.instruments]
         if missing:
             raise ValueError(f"execution.instruments: no rules for {', '.join(missing)}")

@@ -57,6 +57,9 @@ execution:
     BTC/USDT: {tick_size: 0.01, lot_size: 0.00001, min_notional: 5}
     ETH/USDT: {tick_size: 0.01, lot_size: 0.0001, min_notional: 5}
 
+market_intel:
+  max_age_bars: 2.0           # older market data is marked stale and nothing is decided on it
+
 decision_engine: {}           # thresholds of the orchestrator; empty takes the shipped ones
 
 grpc: {host: 127.0.0.1, port: 0}       # port 0 takes a free one; see var/runtime/daemon.json

@@ -1,0 +1,106 @@
+"""What the cost ledger is told: every order and fill of the store, each once, after a crash too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+import oem_tco
+from oem_daemon import translate
+from oem_daemon.decision_log import DecisionLog
+from oem_exec import BookSnapshot, Fill, Order
+from oem_tco import OrderRow
+from oem_tco.ledger.rows import header, order_from, to_cells
+
+TERMS = "cost.terms"
+"""Kind of the log entry that holds an order's row as it was before the order was sent."""
+
+
+class CostBook:
+    """Keeps the cost ledger in step with the orders.
+
+    The terms of an order (decision and arrival with their prices) go to the decision log before
+    the order is sent, its row to the ledger when its outcome is known. A process killed in between
+    leaves an order without a row; `restore` writes it from the log.
+
+    Args:
+        ledger: The ledger.
+        log: The decision log.
+    """
+
+    def __init__(self, ledger: oem_tco.CostLedger, log: DecisionLog) -> None:
+        self._ledger = ledger
+        self._log = log
+        self._rows: dict[str, OrderRow] = {}
+
+    def announce(self, row: OrderRow) -> None:
+        """Hand the terms of an order to the log; the router's own entry waits for them."""
+        cells = dict(zip(header(OrderRow), to_cells(row), strict=True))
+        self._log.write(TERMS, cells)
+
+    def outcome(self, row: OrderRow, order: Order, now_ns: int, mid: Decimal | None) -> None:
+        """Write the row of an order whose submission has returned."""
+        self._rows[row.order_id] = row
+        self.changed(order, now_ns, mid)
+
+    def changed(self, order: Order, now_ns: int, mid: Decimal | None) -> None:
+        """Write the row of an order again, when it has one and its state is another."""
+        row = self._rows.get(order.intent_id)
+        if row is None:
+            return
+        changed = replace(
+            row,
+            venue=order.venue or row.venue,
+            status=order.state.value,
+            end_time_ns=now_ns,
+            end_price=mid,
+        )
+        self._ledger.record_order(changed)
+        if order.state.terminal:
+            del self._rows[order.intent_id]
+
+    def filled(self, fill: Fill, order: Order, touch: BookSnapshot | None) -> None:
+        """Write a fill."""
+        self._ledger.record_fill(translate.fill_row(fill, order, touch))
+
+    def sync(self) -> None:
+        """Return once everything written is on disk."""
+        self._ledger.sync()
+
+    def restore(
+        self, orders: Iterable[Order], terms: Callable[[], Mapping[str, Mapping[str, str]]]
+    ) -> int:
+        """Write what an earlier process did not get to write; returns the number of rows.
+
+        Args:
+            orders: Every order there is, oldest first; of an intent's orders the last counts.
+            terms: Reads the terms of all orders from the log; called only when a row is missing.
+        """
+        orders = tuple(orders)
+        held = self._ledger.rows()
+        rows = {row.order_id: row for row in held.orders}
+        known = {row.fill_id for row in held.fills}
+        latest = {order.intent_id: order for order in orders}
+        missing = [order for order in latest.values() if order.intent_id not in rows]
+        announced = terms() if missing else {}
+        written = 0
+        for order in missing:
+            if (cells := announced.get(order.intent_id)) is not None:
+                rows[order.intent_id] = order_from(dict(cells), TERMS)
+        for intent_id, order in latest.items():
+            row = rows.get(intent_id)
+            if row is None or row.status == order.state.value:
+                continue
+            last = max((fill.time_ns for fill in order.fills), default=order.updated_ns)
+            self.outcome(row, order, last, None)
+            written += 1
+        for order in orders:
+            for fill in order.fills:
+                if translate.fill_id(fill) not in known:
+                    self.filled(fill, order, None)
+                    written += 1
+        for order in latest.values():
+            if not order.state.terminal and order.intent_id in rows:
+                self._rows[order.intent_id] = rows[order.intent_id]
+        return written
