@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING
 from oem_security.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from oem_exec.access import (
+        VenueAccess as VenueAccess,
+    )
+    from oem_exec.access import (
+        open_venues as open_venues,
+    )
     from oem_exec.backoff import (
         Backoff as Backoff,
     )
@@ -22,6 +28,9 @@ if TYPE_CHECKING:
     )
     from oem_exec.desk import (
         OrderEvent as OrderEvent,
+    )
+    from oem_exec.dry_run import (
+        DryRunReport as DryRunReport,
     )
     from oem_exec.errors import (
         BadSettings as BadSettings,
@@ -155,6 +164,9 @@ if TYPE_CHECKING:
     from oem_exec.model.states import (
         OrderState as OrderState,
     )
+    from oem_exec.rehearsal import (
+        RehearsalVenue as RehearsalVenue,
+    )
     from oem_exec.resolver import (
         ReconcileReport as ReconcileReport,
     )
@@ -256,6 +268,10 @@ if TYPE_CHECKING:
     )
 
 _EXPORTS = {
+    "DryRunReport": ".dry_run",
+    "RehearsalVenue": ".rehearsal",
+    "VenueAccess": ".access",
+    "open_venues": ".access",
     "FundingQuote": ".model.market",
     "Candle": ".model.market",
     "Ticker": ".model.market",
@@ -357,6 +373,7 @@ __all__ = [
     "Candle",
     "Capabilities",
     "Contradiction",
+    "DryRunReport",
     "ExecError",
     "Fill",
     "FixedLatency",
@@ -397,6 +414,7 @@ __all__ = [
     "ReconcileReport",
     "RefusalReason",
     "Refused",
+    "RehearsalVenue",
     "RequestKind",
     "Route",
     "RouteTable",
@@ -420,10 +438,12 @@ __all__ = [
     "UnknownSymbol",
     "UnresolvedOrders",
     "Venue",
+    "VenueAccess",
     "VenueBook",
     "VenueNotInstalled",
     "VenueOrder",
     "VenueUnavailable",
+    "open_venues",
     "split_order",
     "synthetic_book",
     "walk_book",

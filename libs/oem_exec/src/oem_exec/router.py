@@ -200,6 +200,11 @@ class LiveExecutionRouter:
         return self._desk.listeners
 
     @property
+    def venues(self) -> tuple[str, ...]:
+        """Return the names of the venues it can ask."""
+        return tuple(self._gateways)
+
+    @property
     def kill_state(self) -> KillState:
         """Return the kill switch as it is now, whoever set it."""
         return self._store.kill_switch().state

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oem_cli.exit_codes import ExitCode
+from oem_cli.nouns.exec_venues import add_verbs
 from oem_cli.output import Output, table
 from oem_cli.parser import Verbs
 
@@ -26,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     kill.add_argument("state", choices=["active", "reducing", "halted"], help="its new state")
     kill.add_argument("--reason", required=True, help="why, for the record")
     kill.add_argument("--operator", required=True, help="who sets it")
+    add_verbs(verbs)
     verbs.add("repair", _repair, "rebuild a damaged order store and keep the damaged file")
     verbs.add("capabilities", _capabilities, "print the capability table of the venues")
     certification = verbs.add("certify", _certify, "run the list of cases against a sandbox")
@@ -48,7 +50,8 @@ def _store_path(args: argparse.Namespace) -> Path:
     return path
 
 
-def _existing(args: argparse.Namespace) -> Path:
+def existing_store(args: argparse.Namespace) -> Path:
+    """Return the path of the site's order store; raises `StoreUnavailable` when it has none."""
     from oem_exec.errors import StoreUnavailable
 
     path = _store_path(args)
@@ -74,7 +77,7 @@ def _row(order: Order) -> tuple[object, ...]:
 def _status(args: argparse.Namespace, out: Output) -> ExitCode:
     from oem_exec.store.sqlite import SqliteOrderStore
 
-    with SqliteOrderStore.open(_existing(args), exclusive=False) as store:
+    with SqliteOrderStore.open(existing_store(args), exclusive=False) as store:
         switch, orders = store.kill_switch(), store.orders(limit=args.limit)
         unsettled, kept = store.unsettled(), store.contradictions()
     lines = [f"kill switch: {switch.state}" + (f" ({switch.reason})" if switch.reason else "")]
@@ -104,7 +107,7 @@ def _show(args: argparse.Namespace, out: Output) -> ExitCode:
     from oem_exec.errors import UnknownOrder
     from oem_exec.store.sqlite import SqliteOrderStore
 
-    with SqliteOrderStore.open(_existing(args), exclusive=False) as store:
+    with SqliteOrderStore.open(existing_store(args), exclusive=False) as store:
         attempts = store.attempts(args.intent)
     if not attempts:
         raise UnknownOrder("no such intent", where=args.intent, remedy="see `oem exec status`")
@@ -130,7 +133,7 @@ def _kill(args: argparse.Namespace, out: Output) -> ExitCode:
 def _repair(args: argparse.Namespace, out: Output) -> ExitCode:
     from oem_exec.store.sqlite import repair
 
-    saved, kept = repair(_existing(args))
+    saved, kept = repair(existing_store(args))
     out.report(
         {"orders": saved, "damaged": str(kept)},
         f"{saved} orders saved; the damaged file is {kept}",
@@ -174,14 +177,15 @@ def _certify(args: argparse.Namespace, out: Output) -> ExitCode:
         ("case", "held", "seen"),
         ((r.case, "yes" if r.passed else "NO", r.seen[:80]) for r in report.results),
     )
-    sealed = _seal(args.site, target, out)
+    sealed = seal(args.site, target, out)
     out.report(
         {**report.as_json(), "report": str(target), "seal": sealed}, [*lines, "", str(target)]
     )
     return ExitCode.OK if report.passed else ExitCode.FAILED
 
 
-def _seal(root: Path, target: Path, out: Output) -> str:
+def seal(root: Path, target: Path, out: Output) -> str:
+    """Seal a report with the site's keys and return the seal's path, empty without keys."""
     from oem_daemon.site import Site
 
     keys = Site(root).keys
