@@ -89,7 +89,7 @@ def _lab(site: Site, options: DemoOptions, out: Output) -> LabFiles:
     )
     for symbol, quality in files.result.data.items():
         faults = ", ".join(f"{f.check} {f.count}" for f in quality.findings) or "no faults"
-        out.say(f"   {symbol}: {quality.bars} bars, {quality.verdict.value} ({faults})")
+        out.say(f"   {symbol}: {quality.rows} bars, {quality.verdict.value} ({faults})")
     for found in files.result.profiles:
         gate = found.drawdown_gate
         worst = max(found.stress, key=lambda s: s.loss / s.limit)

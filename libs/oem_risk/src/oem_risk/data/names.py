@@ -18,7 +18,7 @@ TIMEFRAME_NS = {
 }  # fmt: skip
 """Timeframe to the length of its bars, nanoseconds."""
 QUOTE_CURRENCIES = (
-    "USDT", "USDC", "BUSD", "TUSD", "FDUSD", "USD", "EUR", "GBP", "JPY", "TRY", "BTC", "ETH", "BNB",
+    "USDT", "USDC", "BUSD", "FDUSD", "USD", "EUR", "GBP", "JPY", "TRY", "BTC", "ETH", "BNB",
 )  # fmt: skip
 _PERP = "-PERP"
 

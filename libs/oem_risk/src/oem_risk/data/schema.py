@@ -4,7 +4,7 @@
     trades   timestamp, price, size, side (of the aggressor; null where the venue does not say)
     quotes   timestamp, bid, bid_size, ask, ask_size
     funding  timestamp (as published), rate (per interval), mark (null where none)
-    books    timestamp, side, price, size (absolute, 0 deletes), is_snapshot, seq
+    books    timestamp, side, price, size (absolute, 0 deletes), is_snapshot, seq (-1: none)
 
 Times are UTC. The file's own metadata says where the rows came from and whether they were
 generated, so that the mark of synthetic data survives the way through a file.
@@ -210,6 +210,11 @@ def kind_of(path: Path) -> DataKind:
     )
 
 
+def origin_of(path: Path) -> str:
+    """Return where a Parquet file says its rows came from; empty where it says nothing."""
+    return str(_about(pq.read_schema(path).metadata, str(path)).get("source", ""))
+
+
 def write_stored(
     path: Path,
     kind: DataKind,
@@ -267,8 +272,10 @@ def _column(column: pa.ChunkedArray, form: pa.DataType, *, where: str) -> NDArra
             where=where,
             remedy="convert the file again: oem data import",
         ) from None
-    if (pa.types.is_boolean(form) or pa.types.is_integer(form)) and cast.null_count:
-        raise DataProblem(f"{cast.null_count} rows have no value", where=where, remedy="fill them")
+    if pa.types.is_integer(form):
+        cast = cast.fill_null(-1)
+    elif pa.types.is_boolean(form):
+        cast = cast.fill_null(False)
     return np.asarray(cast.to_numpy(zero_copy_only=False))
 
 

@@ -1,0 +1,107 @@
+"""`oem data`: market data, checked before it is used."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oem_cli.exit_codes import ExitCode
+from oem_cli.output import Output, table
+from oem_cli.parser import Verbs
+
+if TYPE_CHECKING:
+    from oem_risk import DataManifest, QualityReport
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verbs of `oem data`."""
+    verbs = Verbs(parser)
+    check = verbs.add("check", run_check, "check Parquet files; fails when one is unusable")
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check.add_argument(
+        "--against", type=Path, metavar="FILE",
+        help="bars of the same market from a second source",
+    )  # fmt: skip
+    manifest = verbs.add(
+        "manifest", run_manifest,
+        "check a folder's files and write manifest.json: hashes, spans, commission, liquidity, "
+        "funding",
+    )  # fmt: skip
+    manifest.add_argument("folder", type=Path, metavar="DIR")
+    verify = verbs.add("verify", run_verify, "hold a folder's files against its manifest")
+    verify.add_argument("folder", type=Path, metavar="DIR")
+
+
+def run_check(args: argparse.Namespace, out: Output) -> ExitCode:
+    """Check files one by one, and against a second source."""
+    import oem_risk
+
+    reports = []
+    for path in args.files:
+        report = oem_risk.check_file(path)
+        if args.against is not None and report.verdict is not oem_risk.QualityVerdict.UNUSABLE:
+            second = oem_risk.read_bar_file(args.against)
+            report = report.joined(oem_risk.cross_check(oem_risk.read_bar_file(path), second))
+        reports.append(report)
+    report_quality(out, reports)
+    unusable = any(r.verdict is oem_risk.QualityVerdict.UNUSABLE for r in reports)
+    return ExitCode.FAILED if unusable else ExitCode.OK
+
+
+def report_quality(out: Output, reports: list[QualityReport]) -> None:
+    """Print the verdict and the findings of each report."""
+    lines = []
+    for report in reports:
+        mark = ", synthetic" if report.synthetic else ""
+        lines.append(f"{report.source}: {report.verdict.value}, {report.rows} rows{mark}")
+        lines += [
+            f"  {'FATAL' if f.fatal else 'warning'}  {f.check.value} ({f.count}): {f.detail}"
+            for f in report.findings
+        ]
+    out.report({"reports": [report.as_json() for report in reports]}, lines)
+
+
+def run_manifest(args: argparse.Namespace, out: Output) -> ExitCode:
+    """Describe a folder."""
+    from oem_daemon.datasets import describe_data
+
+    manifest = describe_data(
+        args.folder, progress=lambda done, total: out.progress("checking", done, total)
+    )
+    report_manifest(out, manifest, args.folder)
+    return ExitCode.OK if manifest.usable else ExitCode.FAILED
+
+
+def report_manifest(out: Output, manifest: DataManifest, folder: Path) -> None:
+    """Print a manifest's files, and what it does not know."""
+    from oem_risk import MANIFEST_NAME
+
+    rows = [
+        (f.path, f.rows, f.first[:10], f.last[:10], "synthetic" if f.synthetic else "recorded",
+         f.verdict.value)
+        for f in manifest.files
+    ]  # fmt: skip
+    head = ("file", "rows", "first", "last", "", "verdict")
+    unknowns = manifest.unknowns()
+    path = folder / MANIFEST_NAME
+    out.report(
+        {"manifest": str(path), "usable": manifest.usable, "unknown": list(unknowns),
+         **manifest.model_dump(mode="json")},
+        [*table(head, rows, right=(1,)), *(f"unknown: {name}" for name in unknowns), str(path)],
+    )  # fmt: skip
+
+
+def run_verify(args: argparse.Namespace, out: Output) -> ExitCode:
+    """Hold files against their manifest."""
+    import oem_risk
+
+    manifest = oem_risk.read_manifest(args.folder)
+    found = oem_risk.manifest_differences(manifest, args.folder)
+    unusable = [f.path for f in manifest.files if f.verdict is oem_risk.QualityVerdict.UNUSABLE]
+    lines = [*found, *(f"{path}: unusable by its quality checks" for path in unusable)]
+    out.report(
+        {"files": len(manifest.files), "differences": list(found), "unusable": unusable},
+        lines or f"{len(manifest.files)} files are those of the manifest",
+    )
+    return ExitCode.FAILED if lines else ExitCode.OK
