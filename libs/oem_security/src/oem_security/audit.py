@@ -10,8 +10,10 @@ from pathlib import Path
 from oem_security.envelope import open_envelope, payload_type_of
 from oem_security.errors import JournalError, OemSecurityError
 from oem_security.files import lock
+from oem_security.journal.epoch import all_states
 from oem_security.journal.head import HEAD_SUFFIX
 from oem_security.journal.reader import verify_journal
+from oem_security.journal.segments import closed_segments, journal_of, segment_path
 from oem_security.keyring import Keyring
 from oem_security.keys import Purpose
 from oem_security.license import LicensePaths, load_anchors
@@ -71,7 +73,28 @@ def audit_site(root: Path, keyring: Keyring, paths: Iterable[Path] = ()) -> Audi
         kind = _kind(path)
         if kind is not None:
             findings.append(_verify(path, kind, root, keyring))
+    if not paths:
+        findings += _deleted(root, keyring)
     return AuditReport(tuple(findings))
+
+
+def _deleted(root: Path, keyring: Keyring) -> list[Finding]:
+    """Return the logs that the keyring knows and that left no file at all under `root`."""
+    found = []
+    for state in all_states(keyring.directory):
+        path = (keyring.directory / state.path).resolve()
+        here = path.is_relative_to(root.resolve())
+        if here and state.begun and not any(path.parent.glob(f"{path.name}*")):
+            found.append(
+                Finding(
+                    str(_relative(path, root)),
+                    "journal",
+                    "the log was deleted",
+                    str(path),
+                    "restore it from a backup",
+                )
+            )
+    return found
 
 
 def _files(root: Path, paths: tuple[Path, ...]) -> list[Path]:
@@ -93,8 +116,14 @@ def _kind(path: Path) -> str | None:
         return "seal" if _is_seal(path) else "envelope"
     if path.suffix == ".jsonl" and _is_journal(path):
         return "journal"
+    log = journal_of(path)
+    if log != path:
+        # a crash may have left closed segments and no open one; verifying the log tells
+        first = path == segment_path(log, closed_segments(log)[0])
+        return "journal" if first and not log.exists() else None
     if path.suffix == HEAD_SUFFIX:
-        return None if path.with_name(path.name.removesuffix(HEAD_SUFFIX)).exists() else "head"
+        log = path.with_name(path.name.removesuffix(HEAD_SUFFIX))
+        return None if log.exists() or closed_segments(log) else "head"
     # either word alone will do, so that a changed byte does not hide an envelope
     if path.suffix == ".json" and any(
         w in _head(path) for w in (b'"payloadType"', b'"signatures"')
@@ -130,6 +159,7 @@ def _verify(path: Path, kind: str, root: Path, keyring: Keyring) -> Finding:
     name = str(_relative(path, root))
     try:
         if kind == "journal":
+            path = journal_of(path)
             report = verify_journal(path, keyring, strict=not _being_written(path))
             words = f"{report.records} records, {report.checkpointed} under a checkpoint"
             if not report.closed and not _being_written(path):

@@ -15,7 +15,6 @@ from pathlib import Path
 from oem_security.errors import JournalError, OemSecurityError
 from oem_security.files import read_bounded, write_atomic
 from oem_security.journal.keys import JournalKeys
-from oem_security.keys import KeyEpoch
 from oem_security.strict_json import canonical, loads_object
 
 HEAD_SUFFIX = ".head"
@@ -44,15 +43,16 @@ def head_path(path: Path) -> Path:
     return path.with_name(path.name + HEAD_SUFFIX)
 
 
-def write_head(path: Path, keys: JournalKeys, epoch: KeyEpoch, head: Head) -> None:
+def write_head(path: Path, keys: JournalKeys, head: Head) -> None:
     """Write the head of a journal, whole or not at all."""
+    key_id, mac = next(iter(keys.head_macs().items()))
     value: dict[str, object] = {
         "closed": head.closed,
         "journal": head.journal_id,
-        "kid": keys.key_id(epoch),
+        "kid": key_id,
         "records": head.records,
     }
-    value["mac"] = keys.mac(epoch).hexdigest(_CONTEXT + canonical(value))
+    value["mac"] = mac.hexdigest(_CONTEXT + canonical(value))
     write_atomic(head_path(path), canonical(value) + b"\n", mode=0o600)
 
 
@@ -69,7 +69,7 @@ def read_head(path: Path, keys: JournalKeys) -> Head | None:
         data = read_bounded(where, _MAX_BYTES, what=_WHAT)
         value = loads_object(data, what=_WHAT, max_bytes=_MAX_BYTES)
         mac = str(value.pop("mac"))
-        epoch_mac = keys.macs()[str(value["kid"])]
+        epoch_mac = keys.head_macs()[str(value["kid"])]
         if not hmac.compare_digest(epoch_mac.hexdigest(_CONTEXT + canonical(value)), mac):
             raise ValueError("mac")
         head = Head(str(value["journal"]), int(str(value["records"])), value["closed"] is True)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oem_security.errors import JournalError
+from oem_security.journal.epoch import state_at
 from oem_security.journal.head import read_head, require_head
 from oem_security.journal.record import Record
-from oem_security.journal.scan import RECOVERED, Scan, scan
+from oem_security.journal.scan import Scan, scan, scan_blocks
+from oem_security.journal.segments import RECOVERED
 from oem_security.keyring import Keyring
 
 
@@ -62,7 +64,8 @@ def verify_journal(path: Path, keyring: Keyring, *, strict: bool = False) -> Jou
         path: The journal.
         keyring: The keyring it was written with.
         strict: Also hold it against its head, which must be there: a log that was cut after
-            its writer closed it is refused; what a crash leaves is not.
+            its writer closed it is refused; what a crash leaves is not. And refuse a log that
+            stands in another one's place.
 
     Raises:
         JournalError: It does not hold; the error names line, field and remedy.
@@ -70,8 +73,8 @@ def verify_journal(path: Path, keyring: Keyring, *, strict: bool = False) -> Jou
     """
     state = Scan()
     head = None
-    for _ in scan(path, keyring, state):
-        if state.records == 1 and state.keys is not None:
+    for _ in scan_blocks(path, keyring, state):
+        if head is None and state.keys is not None:
             # before the rest: a writer may go on meanwhile
             head = read_head(path, state.keys)
     if state.keys is None:
@@ -82,6 +85,8 @@ def verify_journal(path: Path, keyring: Keyring, *, strict: bool = False) -> Jou
         )
     if strict or head is not None:
         require_head(path, head, state.records)
+    if strict:
+        _require_place(path, keyring, state.keys.journal_id)
     if strict and state.torn and head is not None and head.closed:
         raise JournalError(
             f"an unfinished line of {len(state.torn)} bytes follows the end of a closed log",
@@ -99,3 +104,13 @@ def verify_journal(path: Path, keyring: Keyring, *, strict: bool = False) -> Jou
         recoveries=state.kinds.get(RECOVERED, 0),
         torn_bytes=len(state.torn),
     )
+
+
+def _require_place(path: Path, keyring: Keyring, journal_id: str) -> None:
+    owner = state_at(keyring.directory, path)
+    if owner is not None and owner.journal_id != journal_id:
+        raise JournalError(
+            f"another log belongs here: this is {journal_id}, expected {owner.journal_id}",
+            where=str(path),
+            remedy="logs were swapped: put each back in its place",
+        )

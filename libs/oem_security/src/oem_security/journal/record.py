@@ -26,8 +26,8 @@ RESERVED = "journal."
 KEYS = ("seq", "time", "kind", "kid", "body", "prev", "mac")
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _BLOCK = 128
-_MAC_FIELD = b',"mac":"'
-TAIL = len(_MAC_FIELD) + 96 + 2
+MAC_FIELD = b',"mac":"'
+TAIL = len(MAC_FIELD) + 96 + 2
 """Length of `,"mac":"…"}` at the end of a line."""
 
 

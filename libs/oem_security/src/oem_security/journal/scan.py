@@ -1,30 +1,40 @@
-"""Read a journal's lines and follow link, MAC, sequence and checkpoints, in flat memory."""
+"""Read a journal's segments in flat memory: links, MACs, sequence, checkpoints and seals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from oem_security.errors import InputError, JournalError, MalformedError, OemSecurityError
-from oem_security.journal.keys import JournalKeys
+from oem_security.errors import JournalError, MalformedError
+from oem_security.journal.block import Block, Mark, check_block, chunks
+from oem_security.journal.epoch import JournalState, state_of
+from oem_security.journal.keys import JournalKeys, is_public
 from oem_security.journal.record import (
     GENESIS_LINK,
     MAX_LINE_BYTES,
-    TAIL,
     FastMac,
     Record,
-    parse_line,
     record_of,
 )
+from oem_security.journal.segments import (
+    CHECKPOINT,
+    CONTINUED,
+    OPENED,
+    RECOVERED,
+    SEALED,
+    first_line,
+    open_segment,
+)
 from oem_security.keyring import Keyring
-from oem_security.merkle import TreeRange, leaf_hash
+from oem_security.keys import Algorithm, PublicKey
+from oem_security.merkle import TreeRange
 
-OPENED = "journal.opened"
-CHECKPOINT = "journal.checkpoint"
-RECOVERED = "journal.recovered"
-BATCH = 4096
+__all__ = ["CHECKPOINT", "CONTINUED", "OPENED", "RECOVERED", "SEALED", "Scan", "scan"]
+Checker = Callable[[BinaryIO, FastMac, str], Iterable[tuple[Block, bytes]]]
+"""Checks the lines of a segment block by block, and gives what is left after each."""
 
 
 @dataclass(slots=True)
@@ -33,30 +43,163 @@ class Scan:
 
     Attributes:
         keys: The journal's keys, known once its first record is read.
+        state: What is kept of it beside the keyring.
+        subject: What the journal says it is about.
+        epoch: The segment that is read; public is the key that signs in it.
         records: Records that held so far.
-        good_bytes: Length of the file up to the last record that held.
+        good_bytes: Length of the segment up to its last record that held.
         link: Leaf hash of the last record, hex.
         tree: Merkle tree of all records that held.
         torn: Bytes of an unfinished last line.
-        checkpoint_size: Records covered by the newest checkpoint.
+        sealed: Public key of the next epoch where the last record closed the segment, else empty.
+        checkpoint_size: Records covered by the newest checkpoint or seal.
         kinds: Number of records by kind.
     """
 
     keys: JournalKeys | None = None
+    state: JournalState | None = None
+    subject: str = ""
+    epoch: int = 0
+    public: PublicKey | None = None
     records: int = 0
     good_bytes: int = 0
     link: str = GENESIS_LINK
     tree: TreeRange = field(default_factory=TreeRange)
     torn: bytes = b""
+    sealed: str = ""
     checkpoint_size: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
-    _macs: dict[str, FastMac] = field(default_factory=dict)
-    _leaves: list[bytes] = field(default_factory=list)
+    where: str = ""
+    lines: int = 0
+    _public_of_next: str = ""
 
-    def settle(self) -> None:
-        """Move the leaves read since the last batch into the tree."""
-        self.tree.extend(self._leaves)
-        self._leaves = []
+    def begin(self, name: Path, value: dict[str, Any], keyring: Keyring) -> tuple[FastMac, str]:
+        """Begin a segment from its first line, unverified; return its MAC and key id."""
+        body, expected = value["body"], self.epoch + 1
+        self.where, self.lines, self.good_bytes = str(name), 0, 0
+        journal, ring = body.get("journal"), body.get("ring")
+        if not (isinstance(journal, str) and len(journal) == 16 and type(ring) is int):
+            raise _broken("the first record does not open a journal")
+        if self.keys is None:
+            self.keys = JournalKeys(journal, keyring)
+            self.state = state_of(keyring.directory, journal)
+            self._public_of_next = self.state.origin
+        elif journal != self.keys.journal_id:
+            raise _broken(f"the segment is of another journal ({journal})")
+        if body.get("epoch") != expected:
+            raise _broken(f"the segment is of epoch {body.get('epoch')}, expected {expected}")
+        self.epoch, self.sealed = expected, ""
+        return self.keys.mac(ring, expected), self.keys.key_id(expected)
+
+    def resume(self, name: Path, value: dict[str, Any], keyring: Keyring) -> tuple[FastMac, str]:
+        """Begin at the last segment alone, as its own writer does; its first record holds the tree.
+
+        The MAC of that record, which is checked next, is what vouches for it.
+        """
+        body = value["body"]
+        epoch = body.get("epoch")
+        if value["kind"] != OPENED:
+            try:
+                size, peaks = int(body["size"]), [bytes.fromhex(p) for p in body["peaks"]]
+                self.tree = TreeRange.restore(size, peaks)
+                self.epoch = int(epoch) - 1
+            except (KeyError, TypeError, ValueError):
+                raise _broken("the first record does not continue a journal") from None
+            self.records, self.link = size, value["prev"]
+        begun = self.begin(name, value, keyring)
+        if value["kind"] != OPENED:
+            self._public_of_next = str(body.get("public"))
+        return begun
+
+    def join(self, block: Block) -> None:
+        """Add a block's records.
+
+        Raises:
+            JournalError: It does not follow, or a line of it does not hold.
+        """
+        if block.lines:
+            if block.first != self.records:
+                raise self.failed(0, f"seq is {block.first}, expected {self.records}")
+            if block.prev != self.link:
+                raise self.failed(0, "field prev: it does not follow the line before")
+            if self.sealed:
+                raise self.failed(0, "records follow the seal of the segment")
+            for mark in block.marks:
+                self._take(mark, block)
+            self.tree.join(block.tree)
+            self.records += block.lines
+            self.link = block.link
+            self.good_bytes += block.size
+            self.lines += block.lines
+            for kind, number in block.kinds.items():
+                self.kinds[kind] = self.kinds.get(kind, 0) + number
+        if block.fault:
+            raise self.failed(0, block.fault)
+
+    def failed(self, index: int, what: str) -> JournalError:
+        """Return the error of the line `index` after the last one that was joined."""
+        line = self.lines + index + 1
+        return JournalError(
+            f"line {line} does not hold: {what}",
+            where=f"{self.where}:{line}",
+            remedy="the log was changed after it was written, or the disk is damaged: keep this "
+            "file as evidence and restore the log from a backup or a witness",
+        )
+
+    def _take(self, mark: Mark, block: Block) -> None:
+        if (mark.kind in (OPENED, CONTINUED)) is not (self.lines + mark.index == 0):
+            raise self.failed(mark.index, "a segment has one opening record, its first")
+        if mark.kind == OPENED or mark.kind == CONTINUED:
+            self._open(mark)
+        elif mark.kind in (CHECKPOINT, SEALED):
+            self._signed(mark, block)
+
+    def _open(self, mark: Mark) -> None:
+        body = mark.body
+        public = body.get("public")
+        if (mark.kind == OPENED) is not (self.epoch == 1):
+            raise self.failed(mark.index, f"{mark.kind} does not open epoch {self.epoch}")
+        if not is_public(public) or public != self._public_of_next:
+            raise self.failed(mark.index, "its key is not the one that the epoch before signed")
+        if mark.kind == CONTINUED:
+            stated = (body.get("size"), body.get("root"), body.get("peaks"))
+            peaks = [peak.hex() for peak in self.tree.hashes()]
+            if stated != (self.records, self.tree.root().hex(), peaks):
+                raise self.failed(mark.index, "it does not continue the records before it")
+        self.subject = str(body.get("subject", ""))
+        self.public = PublicKey(Algorithm.ED25519, bytes.fromhex(public))
+
+    def _signed(self, mark: Mark, block: Block) -> None:
+        tree = self.tree.copy()
+        tree.join(mark.before)
+        keys, public = self.keys, self.public
+        held = (
+            keys is not None
+            and public is not None
+            and (keys.checkpoint_holds if mark.kind == CHECKPOINT else keys.seal_holds)(
+                mark.body, public, self.epoch, tree.end, tree.root()
+            )
+        )
+        if not held:
+            what = "checkpoint" if mark.kind == CHECKPOINT else "seal"
+            raise self.failed(mark.index, f"field body: the {what} is not of the records before it")
+        self.checkpoint_size = tree.end
+        if mark.kind == SEALED:
+            if mark.index != block.lines - 1 or block.fault:
+                raise self.failed(mark.index + 1, "records follow the seal of the segment")
+            self.sealed = self._public_of_next = mark.body["next"]
+
+
+def check_serially(
+    stream: BinaryIO, mac: FastMac, key_id: str, *, keep: bool = False
+) -> Iterator[tuple[Block, bytes]]:
+    """Check a segment in this process."""
+    for data, left in chunks(stream):
+        yield check_block(data, mac, key_id, keep=keep), left
+
+
+def _check_and_keep(stream: BinaryIO, mac: FastMac, key_id: str) -> Iterator[tuple[Block, bytes]]:
+    return check_serially(stream, mac, key_id, keep=True)
 
 
 def scan(path: Path, keyring: Keyring, state: Scan | None = None) -> Iterator[Record]:
@@ -68,79 +211,110 @@ def scan(path: Path, keyring: Keyring, state: Scan | None = None) -> Iterator[Re
         InputError: There is no such journal.
     """
     state = state if state is not None else Scan()
-    for number, line in _lines(path, state):
+    for block in scan_blocks(path, keyring, state, _check_and_keep):
+        for value in block.records:
+            yield record_of(value)
+
+
+def scan_blocks(
+    path: Path, keyring: Keyring, state: Scan, checker: Checker = check_serially
+) -> Iterator[Block]:
+    """Check every segment of a journal, oldest first, and yield the joined blocks.
+
+    Raises:
+        JournalError: As `scan`; records before the fault are yielded first.
+        InputError: There is no such journal.
+    """
+    while state.epoch == 0 or state.sealed:
         try:
-            record = _take(line, keyring, state)
-        except (MalformedError, JournalError) as error:
-            raise JournalError(
-                f"line {number} does not hold: {error.what}",
-                where=f"{path}:{number}",
-                remedy="the log was changed after it was written, or the disk is damaged: keep "
-                "this file as evidence and restore the log from a backup or a witness",
-            ) from None
-        yield record
-    state.settle()
+            stream, name = open_segment(path, state.epoch + 1)
+        except JournalError:
+            if state.epoch and _epoch_now(keyring, state) == state.epoch:
+                return  # a crash left the log between two segments
+            raise
+        with stream:
+            value = _first(stream, name, state)
+            if value is None:
+                break
+            begin = functools.partial(state.begin, name, value, keyring)
+            mac, key_id = _located(state, name, begin)
+            while not state.sealed:
+                stream.seek(state.good_bytes)
+                before = state.records
+                yield from _joined(stream, mac, key_id, state, checker)
+                # the writer may have closed the segment since the end of it was read
+                if state.records == before or _epoch_now(keyring, state) <= state.epoch:
+                    break
+    if _epoch_now(keyring, state) > state.epoch:
+        raise JournalError(
+            f"the log ends in epoch {state.epoch} and its writer is in a later one",
+            where=f"{state.where}:{state.lines + 1}",
+            remedy="records were cut off or an older log was put back: keep it as evidence and "
+            "restore the log from a backup or a witness",
+        )
 
 
-def _lines(path: Path, state: Scan) -> Iterator[tuple[int, bytes]]:
+def scan_last(path: Path, keyring: Keyring, state: Scan) -> None:
+    """Check the segment at `path` alone, as its writer does before it goes on.
+
+    Raises:
+        JournalError: As `scan`.
+    """
+    with path.open("rb") as stream:
+        value = _first(stream, path, state)
+        if value is None:
+            return
+        mac, key_id = _located(state, path, functools.partial(state.resume, path, value, keyring))
+        for _ in _joined(stream, mac, key_id, state, check_serially):
+            continue
+
+
+def _joined(
+    stream: BinaryIO, mac: FastMac, key_id: str, state: Scan, checker: Checker
+) -> Iterator[Block]:
+    for block, left in checker(stream, mac, key_id):
+        fault, block.fault = block.fault, ""
+        state.join(block)
+        yield block
+        if fault:
+            raise state.failed(0, fault)
+        if len(left) > MAX_LINE_BYTES:
+            raise state.failed(0, "it is longer than any record")
+        state.torn = left
+
+
+def _first(stream: BinaryIO, name: Path, state: Scan) -> dict[str, Any] | None:
+    state.where, state.lines = str(name), 0
     try:
-        stream = path.open("rb")
-    except FileNotFoundError:
-        raise InputError(
-            "there is no such journal", where=str(path), remedy="correct the path"
-        ) from None
-    with stream:
-        for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE_BYTES + 2), b""), 1):
-            if not line.endswith(b"\n"):
-                if len(line) > MAX_LINE_BYTES:
-                    raise JournalError(
-                        f"line {number} does not hold: it is longer than any record",
-                        where=f"{path}:{number}",
-                        remedy="keep this file as evidence and restore the log from a backup",
-                    )
-                state.torn = line
-                return
-            yield number, line[:-1]
+        value = first_line(stream)
+    except MalformedError as error:
+        raise state.failed(0, error.what) from None
+    if value is None:
+        state.torn = stream.read(MAX_LINE_BYTES + 2)
+        if len(state.torn) > MAX_LINE_BYTES:
+            raise state.failed(0, "it is longer than any record")
+    return value
 
 
-def _take(line: bytes, keyring: Keyring, state: Scan) -> Record:
-    value = parse_line(line)
+def _located(
+    state: Scan, name: Path, begin: Callable[[], tuple[FastMac, str]]
+) -> tuple[FastMac, str]:
+    try:
+        return begin()
+    except JournalError as error:
+        state.where, state.lines = str(name), 0
+        failure = state.failed(0, error.what)
+        if error.where:
+            failure.remedy = error.remedy
+        raise failure from None
+
+
+def _epoch_now(keyring: Keyring, state: Scan) -> int:
+    """Return the epoch that the journal's writer is in, 0 before the journal is known."""
     if state.keys is None:
-        state.keys = JournalKeys(_journal_id(value), keyring)
-        state._macs = state.keys.macs()
-    if value["seq"] != state.records:
-        raise _broken(f"seq is {value['seq']}, expected {state.records}")
-    mac = state._macs.get(value["kid"])
-    if mac is None:
-        raise _broken(f"field kid: no key {value['kid']!r} of this journal is in the keyring")
-    if mac.hexdigest(line[:-TAIL]) != value["mac"]:
-        raise _broken("field mac: the MAC does not fit the line")
-    if value["prev"] != state.link:
-        raise _broken("field prev: it does not follow the line before")
-    record = record_of(value)
-    if record.kind == CHECKPOINT:
-        state.settle()
-        if not state.keys.checkpoint_holds(record.body, state.tree.root(), state.records):
-            raise _broken("field body: the checkpoint is not of the records before it")
-        state.checkpoint_size = state.records
-    leaf = leaf_hash(line)
-    state._leaves.append(leaf)
-    if len(state._leaves) >= BATCH:
-        state.settle()
-    state.link = leaf.hex()
-    state.records += 1
-    state.good_bytes += len(line) + 1
-    state.kinds[record.kind] = state.kinds.get(record.kind, 0) + 1
-    return record
+        return 0
+    return state_of(keyring.directory, state.keys.journal_id).current.epoch
 
 
-def _journal_id(value: dict[str, Any]) -> str:
-    body = value["body"]
-    journal = body.get("journal") if value["kind"] == OPENED else None
-    if not isinstance(journal, str) or len(journal) != 16:
-        raise _broken("the first record does not open a journal")
-    return journal
-
-
-def _broken(what: str) -> OemSecurityError:
+def _broken(what: str) -> JournalError:
     return JournalError(what, remedy="see oem journal verify")
