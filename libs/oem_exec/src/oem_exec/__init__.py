@@ -218,6 +218,9 @@ if TYPE_CHECKING:
     from oem_exec.split import (
         split_order as split_order,
     )
+    from oem_exec.split import (
+        taker_cost as taker_cost,
+    )
     from oem_exec.store.protocol import (
         Contradiction as Contradiction,
     )
@@ -268,6 +271,7 @@ if TYPE_CHECKING:
     )
 
 _EXPORTS = {
+    "taker_cost": ".split",
     "DryRunReport": ".dry_run",
     "RehearsalVenue": ".rehearsal",
     "VenueAccess": ".access",
@@ -446,5 +450,6 @@ __all__ = [
     "open_venues",
     "split_order",
     "synthetic_book",
+    "taker_cost",
     "walk_book",
 ]
