@@ -8,6 +8,7 @@ from pathlib import Path
 from oem_daemon.bootstrap import AUDIENCE
 from oem_daemon.config.reader import config_hash, read_config
 from oem_daemon.config.template import first_config
+from oem_daemon.device import observe
 from oem_daemon.errors import NotReady
 from oem_daemon.site import Site
 from oem_security import (
@@ -22,13 +23,13 @@ from oem_security import (
     install_license,
     issue_license,
     issue_token,
-    probe_device,
     save_fingerprint,
     seal_file,
     verify_license,
 )
 from oem_security.files import PRIVATE_FILE, make_private_dir, write_atomic
 from oem_security.license import Anchors, LicensePaths, read_request, trust_vendor
+from oem_security.license_install import note_request
 
 DAY_S = 86_400
 
@@ -71,7 +72,7 @@ class Vendor:
 
 def take_fingerprint(site: Site) -> Fingerprint:
     """Take this device's fingerprint and keep it, sealed, as the expected one."""
-    fingerprint = Fingerprint.of(probe_device())
+    fingerprint = Fingerprint.of(observe(site))
     save_fingerprint(site.expected_fingerprint, fingerprint, Keyring.open(site.keys))
     return fingerprint
 
@@ -89,6 +90,7 @@ def provision_license(
     anchors = Anchors.of(vendor_keys)
     trust_vendor(paths, anchors, keyring)
     request = create_request(keyring, take_fingerprint(site), anchors, features=features)
+    note_request(request, paths, keyring)
     write_atomic(vendor.root / "request.dsse.json", request)
     with Journal.open(vendor.registry, vendor_keys, subject="licences") as registry:
         issued = issue_license(
@@ -133,7 +135,7 @@ def issue_operator_token(
     keyring = Keyring.open(site.keys)
     device = ""
     if bound:
-        guard = verify_license(LicensePaths(site.licenses), keyring, probe_device())
+        guard = verify_license(LicensePaths(site.licenses), keyring, observe(site))
         device = guard.license.fingerprint.identity
     token = issue_token(
         keyring,

@@ -32,6 +32,15 @@ class Site:
         return self.root / "config" / "fingerprint.expected.json"
 
     @property
+    def dongle(self) -> Path:
+        return self.root / "config" / "dongle.json"
+
+    @property
+    def licensed_with(self) -> tuple[Path, ...]:
+        """What a backup of the licence holds besides keys and licences."""
+        return (self.expected_fingerprint, self.dongle)
+
+    @property
     def keys(self) -> Path:
         return self.root / "secrets" / "keys"
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from oem_security.license_revocations import RevocationList
 
 MAX_LICENSE_BYTES = 1 << 18
+SELF_SIGNED_FEATURES = frozenset({"demo", "paper"})
+"""What a site may grant itself: what moves no money."""
+SELF_SIGNED_DAYS = 90
 _CLOCK_SLACK_NS = 300 * NS_PER_SECOND
 _WARN_DAYS = 30
 
@@ -294,7 +297,43 @@ def open_license(data: bytes, vendor: PublicKey | None, keyring: Keyring) -> Lic
         raise LicenseError(
             "the licence is for another site", where=found.license_id, remedy="request your own"
         )
+    if vendor is None:
+        require_little(found)
     return found
+
+
+def require_little(found: License) -> None:
+    """Refuse a self-signed licence that grants more than a site may grant itself.
+
+    Raises:
+        LicenseError: It does.
+    """
+    terms = found.terms
+    too_much = sorted({*terms.features, *terms.trial_features} - SELF_SIGNED_FEATURES)
+    if too_much or terms.days > SELF_SIGNED_DAYS or terms.grace_days:
+        raise LicenseError(
+            f"a site may not grant itself {', '.join(too_much) or f'{terms.days} days'}",
+            where=found.license_id,
+            remedy=f"ask for {', '.join(sorted(SELF_SIGNED_FEATURES))} and at most "
+            f"{SELF_SIGNED_DAYS} days, or have the vendor issue a licence",
+        )
+
+
+def installed_license(paths: LicensePaths, keyring: Keyring) -> License:
+    """Return the installed licence with its signatures verified, and nothing else asked.
+
+    Raises:
+        InputError: No licence is installed.
+        SealError: It is not signed by the trusted vendor for this site.
+    """
+    data = read_bounded(
+        paths.license,
+        MAX_LICENSE_BYTES,
+        what="licence",
+        remedy="install one: oem license install FILE",
+    )
+    vendor = None if is_self_signed(data) else load_anchors(paths, keyring).vendor
+    return open_license(data, vendor, keyring)
 
 
 def is_self_signed(data: bytes) -> bool:
@@ -424,6 +463,7 @@ __all__ = [
     "Trust",
     "create_request",
     "install_license",
+    "installed_license",
     "issue_license",
     "load_anchors",
     "open_license",

@@ -19,7 +19,13 @@ from oem_security.fingerprint import Fingerprint
 from oem_security.journal.writer import Journal
 from oem_security.keyring import Keyring
 from oem_security.keys import Algorithm, PrivateSigner, Purpose
-from oem_security.license import LicensePaths, is_self_signed, load_anchors, open_license
+from oem_security.license import (
+    LicensePaths,
+    is_self_signed,
+    load_anchors,
+    open_license,
+    require_little,
+)
 from oem_security.license_anchors import Anchors, require_same_vendor, save_anchors
 from oem_security.license_registry import (
     INSTALLED,
@@ -39,9 +45,6 @@ from oem_security.license_terms import License, LicenseTerms, second_text
 from oem_security.policy import PayloadType, Role, Signers, envelope_mac
 from oem_security.strict_json import canonical
 
-SELF_SIGNED_FEATURES = frozenset({"demo", "paper"})
-"""What a site may grant itself: what moves no money."""
-SELF_SIGNED_DAYS = 90
 _SUBJECT = "licences"
 
 
@@ -94,8 +97,6 @@ def install_license(
     """
     vendor = None if is_self_signed(data) else load_anchors(paths, keyring).vendor
     found = open_license(data, vendor, keyring)
-    if vendor is None:
-        _require_little(found)
     noted = read_registry(paths.registry, keyring)
     if vendor is not None and noted.vendor not in ("", vendor.key_id):
         raise LicenseError(
@@ -212,7 +213,7 @@ def self_sign_license(
     found = License(
         f"lic-{secrets.token_hex(8)}", keyring.id, now, now, fingerprint, terms
     ).granted(terms, now)
-    _require_little(found)
+    require_little(found)
     signers: Signers = {
         Role.SITE_SIGN: PrivateSigner.of(keyring.active(Purpose.DOCUMENT), Algorithm.ED25519),
         Role.DEVICE_MAC: envelope_mac(keyring.active(Purpose.DEVICE)),
@@ -223,18 +224,6 @@ def self_sign_license(
 def request_claims(data: bytes) -> Fields:
     """Return what a request claims, unverified, to show it to a person."""
     return Fields(peek_payload(data, PayloadType.LICENSE_REQUEST), "licence request")
-
-
-def _require_little(found: License) -> None:
-    terms = found.terms
-    too_much = sorted({*terms.features, *terms.trial_features} - SELF_SIGNED_FEATURES)
-    if too_much or terms.days > SELF_SIGNED_DAYS or terms.grace_days:
-        raise LicenseError(
-            f"a site may not grant itself {', '.join(too_much) or f'{terms.days} days'}",
-            where=found.license_id,
-            remedy=f"ask for {', '.join(sorted(SELF_SIGNED_FEATURES))} and at most "
-            f"{SELF_SIGNED_DAYS} days, or have the vendor issue a licence",
-        )
 
 
 def _known(found: License, paths: LicensePaths, keyring: Keyring, noted: Registry) -> LicenseState:

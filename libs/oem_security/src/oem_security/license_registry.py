@@ -23,6 +23,7 @@ ISSUED = "license.issued"
 REVOKED = "license.revoked"
 PUBLISHED = "revocations.published"
 TRUSTED = "vendor.trusted"
+ROLLED = "vendor.rolled"
 REQUESTED = "license.requested"
 INSTALLED = "license.installed"
 LIST_INSTALLED = "revocations.installed"
@@ -39,7 +40,7 @@ class Registry:
         revoked: Vendor: what is revoked, by licence.
         nonces: Vendor: requests that were answered.
         list_number: Number of the newest revocation list, published or installed.
-        vendor: Site: key id of the vendor it trusted first.
+        vendor: Site: key id of the vendor it trusts.
         installed: Site: revision and issue of each installed licence, newest last.
         records: How many records were read.
         last_ns: Time of the last one.
@@ -149,6 +150,12 @@ def _trusted(state: Registry, fields: Fields) -> Registry:
     return replace(state, vendor=vendor)
 
 
+def _rolled(state: Registry, fields: Fields) -> Registry:
+    if fields.text("from") != state.vendor:
+        raise _wrong("the vendor's keys rolled over from keys that were not trusted")
+    return replace(state, vendor=fields.text("to"))
+
+
 def _installed(state: Registry, fields: Fields) -> Registry:
     one = (
         fields.text("license_id"),
@@ -170,6 +177,7 @@ _STEPS: Mapping[str, Callable[[Registry, Fields], Registry]] = {
     REVOKED: _revoked,
     PUBLISHED: _listed,
     TRUSTED: _trusted,
+    ROLLED: _rolled,
     REQUESTED: _noted,
     INSTALLED: _installed,
     LIST_INSTALLED: _listed,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from oem_cli.exit_codes import ExitCode
 from oem_cli.output import Output, table
 from oem_cli.parser import Verbs
+from oem_cli.passphrase import passphrase_options, read_passphrase
 
 if TYPE_CHECKING:
     from oem_security.vault.kdf import KdfParameters
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     rotate = _work_factors(
         _opens(verbs.add("rotate", run_rotate, "change passphrase, work factors and keys"))
     )
-    _passphrase(rotate, "new-", "the new passphrase (default: the old one stays)")
+    passphrase_options(rotate, "new-", "the new passphrase (default: the old one stays)")
     take = _opens(verbs.add("import", run_import, "take over secrets kept in another way"))
     take.add_argument("--secrets-input", type=Path, required=True, metavar="FILE",
                       help=".yaml, .json or .env file, or a Fernet file")  # fmt: skip
@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                       help="PBKDF2 iterations of a Fernet file (default: %(default)s)")  # fmt: skip
     take.add_argument("--fernet-form", choices=(".json", ".yaml", ".env"), default=".json",
                       help="form of a Fernet file's content (default: %(default)s)")  # fmt: skip
-    _passphrase(take, "legacy-", "passphrase of a Fernet file")
+    passphrase_options(take, "legacy-", "passphrase of a Fernet file")
     backup = _opens(verbs.add("backup", run_backup, "copy the vault, still sealed"))
     backup.add_argument("target", type=Path, metavar="FILE", help="file that is not there yet")
     recover = _opens(verbs.add("recover", run_recover, "put a verified backup in place"))
@@ -58,7 +58,7 @@ def run_init(args: argparse.Namespace, out: Output) -> ExitCode:
     """Make an empty vault."""
     from oem_security.vault.vault import Vault
 
-    vault = Vault.create(_path(args), _secret(args, "secret_passphrase", confirm=True),
+    vault = Vault.create(_path(args), read_passphrase(args, "secret_passphrase", confirm=True),
                          _parameters(args))  # fmt: skip
     out.report({"vault": str(vault.path)}, str(vault.path))
     return ExitCode.OK
@@ -96,9 +96,9 @@ def run_remove(args: argparse.Namespace, out: Output) -> ExitCode:
 
 def run_rotate(args: argparse.Namespace, out: Output) -> ExitCode:
     """Change passphrase, work factors and keys."""
-    old = _secret(args, "secret_passphrase")
+    old = read_passphrase(args, "secret_passphrase")
     vault = _open(args, out, old)
-    new = _secret(args, "new_passphrase", needed=False) or old
+    new = read_passphrase(args, "new_passphrase", needed=False) or old
     vault.rotate(new, _parameters(args, vault.parameters))
     chosen = vault.parameters
     out.report(
@@ -118,7 +118,7 @@ def run_import(args: argparse.Namespace, out: Output) -> ExitCode:
     if args.fernet_salt_file:
         values = read_fernet(
             args.secrets_input,
-            _secret(args, "legacy_passphrase"),
+            read_passphrase(args, "legacy_passphrase"),
             args.fernet_salt_file.read_bytes().strip(),
             iterations=args.fernet_iterations,
             ending=args.fernet_form,
@@ -149,7 +149,7 @@ def run_recover(args: argparse.Namespace, out: Output) -> ExitCode:
     """Put a backup in place."""
     from oem_security.vault.vault import Vault
 
-    secret = _secret(args, "secret_passphrase")
+    secret = read_passphrase(args, "secret_passphrase")
     vault = Vault.recover(_path(args), args.backup, secret)
     out.report(
         {"vault": str(vault.path), "version": vault.version, "names": len(vault.names())},
@@ -161,18 +161,8 @@ def run_recover(args: argparse.Namespace, out: Output) -> ExitCode:
 def _opens(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--vault", type=Path, metavar="FILE",
                         help="the vault (default: secrets/api_keys.vault of the site)")  # fmt: skip
-    _passphrase(parser, "secret-", "passphrase of the vault (default: asked for)")
+    passphrase_options(parser, "secret-", "passphrase of the vault (default: asked for)")
     return parser
-
-
-def _passphrase(parser: argparse.ArgumentParser, prefix: str, help_text: str) -> None:
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument(f"--{prefix}passphrase", metavar="TEXT",
-                       help=f"{help_text}; seen by other users of this machine")  # fmt: skip
-    group.add_argument(f"--{prefix}passphrase-file", type=Path, metavar="FILE",
-                       help=f"file with {help_text}")  # fmt: skip
-    group.add_argument(f"--{prefix}passphrase-env", metavar="NAME",
-                       help=f"environment variable with {help_text}")  # fmt: skip
 
 
 def _work_factors(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -203,46 +193,7 @@ def _path(args: argparse.Namespace) -> Path:
 def _open(args: argparse.Namespace, out: Output, secret: str | None = None) -> Vault:
     from oem_security.vault.vault import Vault
 
-    vault = Vault.open(_path(args), secret or _secret(args, "secret_passphrase"))
+    vault = Vault.open(_path(args), secret or read_passphrase(args, "secret_passphrase"))
     if vault.floor_missing:
         out.say("the counter beside the vault is missing: an older copy would not be noticed")
     return vault
-
-
-def _secret(
-    args: argparse.Namespace, name: str, *, needed: bool = True, confirm: bool = False
-) -> str:
-    """Return a passphrase from the command line, a file, the environment, or a prompt."""
-    from oem_security.errors import InputError
-    from oem_security.files import require_private
-
-    inline = getattr(args, name)
-    if inline is not None:
-        return str(inline)
-    file: Path | None = getattr(args, f"{name}_file")
-    if file is not None:
-        if not file.is_file():
-            raise InputError("there is no such file", where=str(file), remedy="correct the path")
-        require_private(file)
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
-    variable: str | None = getattr(args, f"{name}_env")
-    if variable is not None:
-        if variable not in os.environ:
-            raise InputError(
-                "there is no such variable", where=variable, remedy="set it, or correct its name"
-            )
-        return os.environ[variable]
-    if not needed:
-        return ""
-    if not sys.stdin.isatty():
-        raise InputError(
-            "no passphrase is given and there is no terminal to ask at",
-            where=f"--{name.replace('_', '-')}-file",
-            remedy="give it by a file or an environment variable",
-        )
-    from getpass import getpass
-
-    first = getpass("passphrase: ")
-    if confirm and getpass("once more: ") != first:
-        raise InputError("the two differ", where="passphrase", remedy="type it again")
-    return first
