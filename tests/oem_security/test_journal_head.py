@@ -21,6 +21,8 @@ from oem_security.journal.head import head_path
 WRITERS = """
 import os, sys
 from pathlib import Path
+# before the first fork: a child would spend longer importing than writing
+import cryptography.hazmat.primitives.asymmetric.ed25519, cryptography.hazmat.primitives.kdf.hkdf
 from oem_security import Journal, Keyring
 
 def write(log, keys, acknowledged):

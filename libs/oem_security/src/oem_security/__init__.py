@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         probe_device,
         save_fingerprint,
     )
+    from oem_security.journal.handover import EntryServer, JournalClient, hand_over
     from oem_security.journal.reader import JournalReport, read_journal, verify_journal
     from oem_security.journal.record import Record
     from oem_security.journal.writer import Journal, Receipt
@@ -89,6 +90,7 @@ _EXPORTS = {
         "OemSecurityError SealError StateError StorageError TokenError VaultError ManifestError",
         ".fingerprint": "Fingerprint FingerprintVerdict Match compare load_fingerprint "
         "probe_device save_fingerprint",
+        ".journal.handover": "EntryServer JournalClient hand_over",
         ".journal.reader": "JournalReport read_journal verify_journal",
         ".journal.record": "Record",
         ".journal.writer": "Journal Receipt",
@@ -119,12 +121,14 @@ __all__ = [
     "CertificateAuthority",
     "CertificateError",
     "Clock",
+    "EntryServer",
     "Finding",
     "Fingerprint",
     "FingerprintError",
     "FingerprintVerdict",
     "InputError",
     "Journal",
+    "JournalClient",
     "JournalError",
     "JournalLockedError",
     "JournalReport",
@@ -166,6 +170,7 @@ __all__ = [
     "compare",
     "create_request",
     "grpc_server_credentials",
+    "hand_over",
     "hotp",
     "inspect_token",
     "install_license",
