@@ -137,8 +137,11 @@ def _arrived(order: OrderRow) -> str:
 
 def _filled(found: Shortfall, fills: Sequence[FillRow]) -> Iterable[str]:
     order = found.order
-    if not fills:
+    if not found.filled:
         yield f"Nothing of it was filled; it ended as {order.status}."
+        return
+    if not fills:
+        yield f"{found.filled / order.quantity:.1%} was filled; it ended as {order.status}."
         return
     share = found.filled / order.quantity
     paid = sum((fill.price * fill.quantity for fill in fills), Decimal(0)) / found.filled

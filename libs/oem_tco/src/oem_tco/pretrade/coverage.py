@@ -182,12 +182,25 @@ def coverage_of(observations: Sequence[Observation], wanted: float) -> Coverage:
     inside = sum(o.inside for o in observations)
     if n == 0:
         return Coverage(0, 0, wanted, math.nan, 0.0, 1.0, math.nan)
-    share = inside / n
-    z = 1.959963984540054
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    low, high = wilson(inside, n)
     bias = math.fsum(o.realised_bps - o.expected_bps for o in observations) / n
-    return Coverage(n, inside, wanted, share, centre - half, centre + half, bias)
+    return Coverage(n, inside, wanted, inside / n, low, high, bias)
+
+
+def wilson(inside: int, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share, of which `inside` of `count` were seen (Wilson 1927).
+
+    Example:
+        >>> [round(end, 4) for end in wilson(8, 10)]
+        [0.4902, 0.9433]
+    """
+    if count <= 0:
+        return 0.0, 1.0
+    share, z = inside / count, 1.959963984540054
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    spread = math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    half = z / (1 + z * z / count) * spread
+    return centre - half, centre + half
 
 
 def realised_cost_bps(
