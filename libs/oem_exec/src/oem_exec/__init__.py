@@ -221,6 +221,12 @@ if TYPE_CHECKING:
     from oem_exec.split import (
         taker_cost as taker_cost,
     )
+    from oem_exec.split_router import (
+        SplitOrder as SplitOrder,
+    )
+    from oem_exec.split_router import (
+        SplitRouter as SplitRouter,
+    )
     from oem_exec.store.protocol import (
         Contradiction as Contradiction,
     )
@@ -271,6 +277,8 @@ if TYPE_CHECKING:
     )
 
 _EXPORTS = {
+    "SplitOrder": ".split_router",
+    "SplitRouter": ".split_router",
     "taker_cost": ".split",
     "DryRunReport": ".dry_run",
     "RehearsalVenue": ".rehearsal",
@@ -428,6 +436,8 @@ __all__ = [
     "SharedBudgets",
     "Side",
     "Slice",
+    "SplitOrder",
+    "SplitRouter",
     "SqliteOrderStore",
     "StaleMarketData",
     "StoreCorrupt",

@@ -20,6 +20,7 @@ from oem_exec.errors import (
     IntentConflict,
     InvalidOrder,
     KillSwitchEngaged,
+    NoRoute,
     NotStarted,
     UnknownOrder,
     UnresolvedOrders,
@@ -29,6 +30,7 @@ from oem_exec.gateway import Gateway
 from oem_exec.journal import Journal
 from oem_exec.metrics import RouterMetrics
 from oem_exec.model.enums import KillState, RefusalReason
+from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
 from oem_exec.model.order import Order
 from oem_exec.model.states import OrderState
@@ -231,12 +233,16 @@ class LiveExecutionRouter:
 
     # orders
 
-    async def submit(self, intent: OrderIntent) -> Order:
+    async def submit(self, intent: OrderIntent, *, venues: Sequence[str] | None = None) -> Order:
         """Have an intent executed, once.
 
         Submitting the same intent again returns the order it became. A venue's refusal is an order
         in state REJECTED; an outcome nobody knows is an order in state UNKNOWN, which the router
         goes on resolving.
+
+        Args:
+            intent: What is wanted.
+            venues: Venues in order of preference, in place of the routes'.
 
         Raises:
             InvalidOrder: The order breaks a rule of the venue that is known beforehand.
@@ -255,8 +261,9 @@ class LiveExecutionRouter:
             if (known := self._desk.latest(intent.intent_id)) is not None:
                 return _same(known, intent)
             self._check_switch(intent)
+            names = self._names(intent) if venues is None else self._known(venues)
             # a task of its own: a caller that gives up must not leave an order half-way
-            running = asyncio.create_task(self._submit(intent))
+            running = asyncio.create_task(self._submit(intent, names))
             self._submitting[intent.intent_id] = running
             running.add_done_callback(lambda _: self._submitting.pop(intent.intent_id, None))
         return _same(await asyncio.shield(running), intent)
@@ -356,12 +363,39 @@ class LiveExecutionRouter:
             {"state": state.value, "reason": reason, "operator": operator, "time_ns": now},
         )
 
+    def routed(self, symbol: str, profile: str) -> tuple[str, ...]:
+        """Return the venues that the routes name for a symbol and profile; raises `NoRoute`."""
+        return self._routes.venues(symbol, profile)
+
+    async def instrument(self, venue: str, symbol: str) -> Instrument | None:
+        """Return an instrument of a venue, None when it does not trade it.
+
+        Raises:
+            VenueUnavailable: The venue does not tell its rules.
+        """
+        return await self._gateways[venue].instrument(symbol)
+
+    async def note(self, kind: str, body: dict[str, object]) -> None:
+        """Append an entry to the decision log; raises `JournalFailed`, which stops trading."""
+        await self._desk.note(kind, body)
+
     # inside, submit
 
-    async def _submit(self, intent: OrderIntent) -> Order:
+    def _names(self, intent: OrderIntent) -> tuple[str, ...]:
+        return self._routes.venues(intent.symbol, intent.profile)
+
+    def _known(self, venues: Sequence[str]) -> tuple[str, ...]:
+        if not venues or not set(venues) <= set(self._gateways):
+            raise NoRoute(
+                f"no venue {', '.join(sorted(set(venues) - set(self._gateways)))}",
+                where="submit",
+                remedy=f"use some of {', '.join(self._gateways)}",
+            )
+        return tuple(dict.fromkeys(venues))
+
+    async def _submit(self, intent: OrderIntent, names: Sequence[str]) -> Order:
         started = time.perf_counter()
         intent = intent if intent.created_ns else replace(intent, created_ns=self._clock.now_ns())
-        names = self._routes.venues(intent.symbol, intent.profile)
         order = await self._along(intent, names)
         if not self._gateways[order.venue].capabilities.remembers:
             await self._desk.durable()  # nobody could tell us again
