@@ -14,10 +14,12 @@ import pytest
 from exec_live_support import live, venue_of
 from exec_support import BTC, D, ListJournal, limit, make_router, market
 from oem_exec import (
+    Capabilities,
     IntelSettings,
     IntentConflict,
     InvalidOrder,
     KillState,
+    Limit,
     LiveExecutionRouter,
     MarketIntelAggregator,
     NoRoute,
@@ -118,38 +120,37 @@ async def test_a_split_that_was_cut_off_is_reported_and_never_made_anew(tmp_path
         assert len(at.router.orders()) == 1
 
 
+class Metered(PaperVenue):
+    """A paper venue whose requests must pass the budget."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, limits=(Limit("weight", 10, 1.0),))
+
+
+class SlowAtA:
+    """A budget that lets the first venue's requests wait."""
+
+    async def acquire(self, venue: str, cost: Mapping[str, int], **_: bool) -> None:
+        assert cost == {"weight": 1}
+        await asyncio.sleep(0.05)
+
+    def block(self, venue: str, seconds: float) -> None:
+        raise AssertionError
+
+    def used_share(self, venue: str) -> Mapping[str, float]:
+        return {}
+
+
 async def test_the_first_part_is_durable_before_any_other_is_sent(tmp_path: Path) -> None:
-    class SlowAtA:
-        async def acquire(self, venue: str, cost: Mapping[str, int], **_: bool) -> None:
-            await asyncio.sleep(0)
-
-        def block(self, venue: str, seconds: float) -> None:
-            raise AssertionError
-
-        def used_share(self, venue: str) -> Mapping[str, float]:
-            return {}
-
-    slow = paper("a", "60000", "0.3")
-    rules = replace(slow.capabilities, costs={})
-    reading = slow.instruments
-
-    async def instruments() -> Any:
-        await asyncio.sleep(0.05)  # learning the rules takes long at the first part's venue
-        return await reading()
-
-    slow.instruments = instruments  # type: ignore[method-assign]
-    assert rules.costs == {}
-    async with desk(
-        tmp_path, slow, paper("b", "60001", "1"), paper("c", "60002", "1"), budgets=SlowAtA()
-    ) as at:
-        await at.split.submit(market("x", "2"))
-        intents = [
-            body["intent"]["intent_id"]  # type: ignore[index]
-            for kind, body in at.log.entries
-            if kind == "order.intent"
-        ]
-        assert intents[0] == "x"
-        assert sorted(intents) == ["x", "x~1", "x~2"]
+    slow = Metered([BTC], name="a")
+    slow.feed_book(SYMBOL, [("59990", "9")], [("60000", "3")], SystemClock().now_ns())
+    others = [paper("b", "60001", "1"), paper("c", "60002", "1")]
+    async with desk(tmp_path, slow, *others, budgets=SlowAtA()) as at:
+        await at.split.submit(market("x", "5"))
+        intents: list[Any] = [body for kind, body in at.log.entries if kind == "order.intent"]
+        assert [body["venue"] for body in intents] == ["a", "b", "c"]
+        assert intents[0]["intent"]["intent_id"] == "x"
 
 
 async def test_a_stale_or_foreign_book_gets_nothing_and_says_why(tmp_path: Path) -> None:
