@@ -124,3 +124,60 @@ def test_a_folder_is_held_against_its_manifest(oem: Shell, tmp_path: Path) -> No
     oem("manifest", "create", folder, "--name", "core", "--version", 3)
     (folder / "a").write_text("y")
     assert "bundle/a" in str(oem("manifest", "verify", folder, code=4)["error"])
+
+
+def test_a_licence_is_carried_by_qr_code_and_usb_volume(oem: Shell) -> None:
+    vendor, stick = oem.root / "vendor", oem.root / "stick"
+    stick.mkdir()
+    oem("license", "anchors", stick / "anchors.json", "--vendor", vendor)
+    oem("license", "trust", stick / "anchors.json")
+    oem("license", "request", stick / "request.json", "--feature", "paper")
+    oem("license", "issue", stick / "request.json", stick / "license.json", "--vendor", vendor,
+        "--feature", "paper", "--approved-by", "bob", "--list-max-age-days", 30)  # fmt: skip
+    code = stick / "code.png"
+    made = oem("license", "export", stick / "license.json", "--qr", code, "--usb", stick)
+    assert made["characters"] <= 700  # type: ignore[operator]
+    for source in (("--qr", code), ("--usb", stick), ("--text", made["activation"])):
+        oem("license", "activate", *source)
+    (stick / "mail.txt").write_text(str(made["activation"]))
+    oem("license", "install", stick / "mail.txt")
+    oem("license", "activate", "--text", "OEM1.nonsense", code=3)
+    oem("license", "verify", "--require", "live", code=4)
+    oem("license", "revocations", stick / "list.json", "--vendor", vendor)
+    oem("license", "install", stick / "list.json")
+    held = oem("license", "verify", "--validate-registry", "--require", "paper")
+    assert (held["status"], held["trust"], held["revocation_list"]) == ("valid", "vendor", 1)
+
+
+def test_a_licence_is_renewed_revoked_and_restored_from_a_backup(
+    oem: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor, files = oem.root / "vendor", oem.root / "files"
+    files.mkdir()
+    monkeypatch.setenv("WORDS", "correct horse")
+    oem("license", "anchors", files / "anchors.json", "--vendor", vendor)
+    oem("license", "trust", files / "anchors.json")
+    oem("license", "request", files / "q1.json", "--feature", "paper")
+    by = ("--vendor", vendor, "--approved-by", "bob")
+    oem("license", "issue", files / "q1.json", files / "l1.json", *by, "--feature", "paper")
+    oem("license", "install", files / "l1.json")
+    oem("license", "backup", files / "old", "--passphrase-env", "WORDS")
+    oem("license", "request", files / "q2.json", "--renew")
+    oem("license", "renew", files / "q2.json", files / "l2.json", *by, "--grace-days", 5)
+    oem("license", "install", files / "l2.json")
+    oem("license", "install", files / "l1.json", code=4)
+    assert oem("license", "verify")["revision"] == 2
+    oem("license", "restore", files / "old", "--passphrase-env", "WORDS", code=8)
+    oem("license", "backup", files / "new", "--passphrase-env", "WORDS")
+    again = Shell(oem.root / "again", oem._capsys)
+    again("license", "restore", files / "new", "--passphrase-env", "WORDS", "--check")
+    again("license", "restore", files / "new", "--passphrase-env", "WORDS")
+    held = again("license", "verify", "--validate-registry")
+    assert held["revision"] == 2
+    oem("license", "revoke", held["license_id"], *by, "--reason", "not paid")
+    oem("license", "revocations", files / "list.json", "--vendor", vendor)
+    oem("license", "install", files / "list.json")
+    oem("license", "verify", code=4)
+    listed = oem("license", "registry", "--vendor", vendor)["licenses"]
+    assert isinstance(listed, list)
+    assert listed[0]["status"] == "revoked: not paid"

@@ -17,6 +17,7 @@ from oem_security.fingerprint import Fingerprint, save_fingerprint
 from oem_security.journal.reader import verify_journal
 from oem_security.keyring import Keyring
 from oem_security.license import LicensePaths, installed_license, load_anchors
+from oem_security.license_activation import is_activation, unpack_activation
 from oem_security.license_anchors import Anchors
 from oem_security.license_install import (
     install_license,
@@ -69,7 +70,10 @@ def run_request(args: argparse.Namespace, out: Output) -> ExitCode:
 def run_install(args: argparse.Namespace, out: Output) -> ExitCode:
     """Install a licence or a revocation list, whichever the file holds."""
     site = Site(args.site)
-    install(read(args.file), LicensePaths(site.licenses), Keyring.open(site.keys), out)
+    data = read(args.file)
+    if is_activation(data):
+        data = unpack_activation(data[:4096].decode("utf-8", "replace"))
+    install(data, LicensePaths(site.licenses), Keyring.open(site.keys), out)
     return ExitCode.OK
 
 

@@ -59,6 +59,18 @@ def _site_verbs(verbs: Verbs) -> None:
 
 
 def _carrier_verbs(verbs: Verbs) -> None:
+    export = verbs.add("export", _later("carrier", "run_export"),
+                       "write a licence as text, QR code, or onto a USB volume")  # fmt: skip
+    export.add_argument("--qr", type=Path, metavar="FILE", help="QR code, .png or .svg")
+    export.add_argument("--usb", type=Path, metavar="DIR", help="where the volume is mounted")
+    export.add_argument("--show", action="store_true", help="show the QR code on the terminal")
+    export.add_argument("license", type=Path, metavar="LICENSE", help="what `issue` wrote")
+    activate = verbs.add("activate", _later("carrier", "run_activate"),
+                         "site: install a licence from a QR code, USB volume or text")  # fmt: skip
+    source = activate.add_mutually_exclusive_group(required=True)
+    source.add_argument("--qr", type=Path, metavar="FILE", help="picture of the QR code")
+    source.add_argument("--usb", type=Path, metavar="DIR", help="where the volume is mounted")
+    source.add_argument("--text", help="the text; - reads standard input, as a scanner types it")
     backup = verbs.add("backup", _later("backup", "run_backup"),
                        "site: keep licence, registry and keys in one sealed file")  # fmt: skip
     restore = verbs.add("restore", _later("backup", "run_restore"),
