@@ -134,13 +134,12 @@ class Desk:
         """
         self.check()
         if self._journal is None:
-            inserted = await self._guard_store(self._store.insert(order))
+            inserted = await self._insert(order)
         else:
             # both wait for the disk, so they wait together; a log entry whose insert failed is
             # an intent that was never sent, which is what it says
             inserted, _ = await asyncio.gather(
-                self._guard_store(self._store.insert(order)),
-                self._append("order.intent", _intent_body(order)),
+                self._insert(order), self._append("order.intent", _intent_body(order))
             )
         if inserted:
             self._keep(order)
@@ -334,6 +333,9 @@ class Desk:
             )
             self._failure = self._failure or failure
             raise failure from error
+
+    async def _insert(self, order: Order) -> bool:
+        return await self._guard_store(self._store.insert(order))
 
     async def _guard_store(self, writing: Awaitable[bool | None]) -> bool:
         try:

@@ -19,7 +19,8 @@ from oem_security.clock import Clock
 
 _SECOND = 1_000_000_000
 _MISSING_READS = 5
-"""Look-ups in a row that must miss an accepted order before a person is called."""
+"""Look-ups in a row that must miss an accepted order, over more than the venue's visibility delay,
+before a person is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Resolver:
         self._clock = clock
         self._backoff = backoff
         self._rng = rng
-        self._missing: dict[str, int] = {}
+        self._missing: dict[str, tuple[int, int]] = {}
 
     async def look(self, order: Order, kind: EventKind = "reconciled") -> Order:
         """Ask the venue once and return the order as it is known then."""
@@ -143,10 +144,11 @@ class Resolver:
         if not gateway.capabilities.remembers:
             gone = ended(order, OrderState.EXPIRED, "the paper venue was restarted", now)
             return self._desk.change(replace(gone, settled=True), "reconciled")
-        missed = self._missing.get(order.client_order_id, 0) + 1
-        self._missing[order.client_order_id] = missed
-        if missed < _MISSING_READS:
-            return order
+        missed, since_ns = self._missing.get(order.client_order_id, (0, asked_ns))
+        self._missing[order.client_order_id] = (missed + 1, since_ns)
+        delay_ns = int(gateway.capabilities.visibility_delay_s * _SECOND)
+        if missed + 1 < _MISSING_READS or asked_ns - since_ns <= delay_ns:
+            return order  # a new order, or a reader that lags behind
         applied = quarantined(order, "an accepted order cannot be found any more", now)
         self._desk.contradict(order.venue, order.client_order_id, applied.contradiction, "")
         return self._desk.change(applied.order, "quarantined")
