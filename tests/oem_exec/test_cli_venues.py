@@ -18,7 +18,7 @@ from oem_exec import OrderState, SqliteOrderStore
 from oem_exec.dry_run import PREFIX
 from oem_exec.venue_server.faults import FaultKind, FaultRule
 from oem_security import Keyring, read_journal, verify_file, verify_journal
-from site_support import MadeSite, make_site
+from site_support import MadeSite, edit_config, make_site
 
 Capture = pytest.CaptureFixture[str]
 DROP = FaultRule(kind=FaultKind.DROP_AFTER, method="POST", times=1)
@@ -218,6 +218,19 @@ def test_a_dry_run_of_given_orders_names_each_refusal(
             orders.write_text(wrong)
             code, said = run(capsys, "exec", "dry-run", *words, *reach(at.url, secret))
             assert (code, said.count("\n")) == (3, 1)
+
+
+def test_the_venues_of_the_configuration_are_taken_where_none_is_named(
+    made: MadeSite, capsys: Capture
+) -> None:
+    code, said = run(capsys, "exec", "intel", "--site", str(made.root))
+    assert (code, "execution.live" in said) == (3, True)
+    with served() as at:
+        rows = f"execution:\n  live: {{venues: [{{exchange: binance, base_url: '{at.url}'}}]}}\n"
+        edit_config(made.site, "execution:\n", rows)
+        code, shown = run(capsys, "exec", "intel", "--site", str(made.root))
+        edit_config(made.site, rows, "execution:\n")
+    assert (code, [m["venue"] for m in shown["markets"]]) == (0, ["binance"])
 
 
 def test_venues_are_named_and_their_files_checked(tmp_path: Path, capsys: Capture) -> None:

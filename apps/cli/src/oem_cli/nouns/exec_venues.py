@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from oem_daemon.decision_log import DecisionLog
     from oem_daemon.site import Site
     from oem_exec import (
+        Budgets,
         KillState,
         LiveExecutionRouter,
         MarketReading,
         OrderIntent,
         ReconcileReport,
+        RouteTable,
+        Sequencer,
     )
     from oem_exec.ccxt_venue.venue import CcxtVenue
 
@@ -73,18 +77,49 @@ def _patience(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _venues(args: argparse.Namespace) -> tuple[CcxtVenue, ...]:
-    from oem_exec.access import VenueAccess, open_venues, read_accesses
-    from oem_exec.errors import BadSettings
+@dataclass(frozen=True)
+class _Reach:
+    """The venues a command speaks to, and what keeps it within their rules."""
 
+    venues: tuple[CcxtVenue, ...]
+    routes: RouteTable
+    budgets: Budgets
+    sequencers: dict[str, Sequencer]
+
+
+def _reach(args: argparse.Namespace, site: Site) -> _Reach:
+    """Return the venues named on the command line, else those of `execution.live`."""
+    from oem_daemon.config.reader import read_config
+    from oem_daemon.venues import exchanges
+    from oem_exec import BadSettings, Route, RouteTable, SharedBudgets
+    from oem_exec.access import VenueAccess, open_venues, read_accesses
+    from oem_security.clock import SystemClock
+
+    if args.venues is None and not args.venue:
+        config = getattr(args, "config", None) or site.config
+        live = read_config(config).execution.live if config.exists() else None
+        if live is None:
+            raise BadSettings(
+                "no venue is named",
+                where=str(config),
+                remedy="give --venue or --venues, or fill execution.live",
+            )
+        found = exchanges(site, live, SystemClock())
+        return _Reach(found.venues, found.routes, found.budgets, found.sequencers)
     if args.venues is not None:
-        return open_venues(read_accesses(args.venues))
-    if args.venue:
+        venues = open_venues(read_accesses(args.venues))
+    else:
         access = VenueAccess(
             exchange=args.venue, api_key=args.api_key, secret_file=args.secret_file
         )
-        return open_venues([access.model_copy(update={"base_url": args.base_url})])
-    raise BadSettings("no venue is named", where="--venue", remedy="give --venue or --venues")
+        venues = open_venues([access.model_copy(update={"base_url": args.base_url})])
+    limits = {venue.name: venue.capabilities.limits for venue in venues}
+    return _Reach(
+        venues,
+        RouteTable((Route(venues=tuple(limits)),)),
+        SharedBudgets(site.runtime / "budgets", limits),
+        {},
+    )
 
 
 async def _closing(venues: tuple[CcxtVenue, ...], work: Awaitable[ExitCode]) -> ExitCode:
@@ -101,13 +136,13 @@ async def _closing(venues: tuple[CcxtVenue, ...], work: Awaitable[ExitCode]) -> 
 def _intel(args: argparse.Namespace, out: Output) -> ExitCode:
     import asyncio
 
-    venues = _venues(args)
-    return asyncio.run(_closing(venues, _read_markets(args, out, venues)))
+    from oem_daemon.site import Site
+
+    reach = _reach(args, Site(args.site))
+    return asyncio.run(_closing(reach.venues, _read_markets(args, out, reach)))
 
 
-async def _read_markets(
-    args: argparse.Namespace, out: Output, venues: tuple[CcxtVenue, ...]
-) -> ExitCode:
+async def _read_markets(args: argparse.Namespace, out: Output, reach: _Reach) -> ExitCode:
     from decimal import Decimal, InvalidOperation
 
     from oem_exec import BadSettings, IntelField, MarketIntelAggregator
@@ -121,7 +156,11 @@ async def _read_markets(
             "a size is not a number above 0", where="--size", remedy="give base units"
         ) from None
     symbols = tuple(args.symbol or ["BTC/USDT"])
-    intel = MarketIntelAggregator([v.market for v in venues], {v.name: symbols for v in venues})
+    intel = MarketIntelAggregator(
+        [venue.market for venue in reach.venues],
+        {venue.name: symbols for venue in reach.venues},
+        budgets=reach.budgets,
+    )
     await intel.refresh_all()
     readings = intel.readings()
     out.report(
@@ -196,10 +235,10 @@ def _with_router(
 
     from oem_cli.nouns.exec import existing_store
     from oem_daemon.site import Site
-    from oem_exec import LiveExecutionRouter, Route, RouterSettings, RouteTable, SqliteOrderStore
+    from oem_exec import LiveExecutionRouter, RouterSettings, SqliteOrderStore
 
     path, site = existing_store(args), Site(args.site)
-    venues = _venues(args)
+    reach = _reach(args, site)
 
     async def run() -> ExitCode:
         with ExitStack() as stack:
@@ -207,9 +246,11 @@ def _with_router(
             log = decision_log(stack, site, site.decision_log(_stage(site)))
             router = LiveExecutionRouter(
                 store,
-                venues,
-                RouteTable((Route(venues=tuple(v.name for v in venues)),)),
+                reach.venues,
+                reach.routes,
                 journal=log,
+                budgets=reach.budgets,
+                sequencers=reach.sequencers,
                 settings=RouterSettings(
                     start_patience_s=args.patience, resolve_patience_s=args.patience
                 ),
@@ -250,16 +291,17 @@ def _dry_run(args: argparse.Namespace, out: Output) -> ExitCode:
     from oem_daemon.site import Site
 
     site = Site(args.site)
-    venues = _venues(args)
+    reach = _reach(args, site)
     symbols, intents = _symbols(args, site), _intents(args.orders)
-    return asyncio.run(_closing(venues, _rehearse(args, out, site, venues, symbols, intents)))
+    work = _rehearse(args, out, site, reach, symbols, intents)
+    return asyncio.run(_closing(reach.venues, work))
 
 
 async def _rehearse(
     args: argparse.Namespace,
     out: Output,
     site: Site,
-    venues: tuple[CcxtVenue, ...],
+    reach: _Reach,
     symbols: tuple[str, ...],
     intents: tuple[OrderIntent, ...] | None,
 ) -> ExitCode:
@@ -275,7 +317,13 @@ async def _rehearse(
             out.say(f"oem: nothing is written to the decision log: no keys at {site.keys}")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oem-dry-run-")))
         report = await dry_run(
-            venues, symbols, folder, journal=log, intents=intents, kill_state=_kill_state(site)
+            reach.venues,
+            symbols,
+            folder,
+            journal=log,
+            routes=reach.routes,
+            intents=intents,
+            kill_state=_kill_state(site),
         )
     target = args.output or site.reports / "exec" / "dry_run.json"
     target.parent.mkdir(parents=True, exist_ok=True)
