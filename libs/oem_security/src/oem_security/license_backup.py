@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oem_security.clock import Clock, SystemClock
-from oem_security.errors import LicenseError, OemSecurityError, StateError
+from oem_security.errors import (
+    InputError,
+    LicenseError,
+    OemSecurityError,
+    StateError,
+    VaultError,
+)
 from oem_security.fields import Fields
 from oem_security.files import exclusive, make_private_dir, read_bounded, write_atomic
 from oem_security.journal.head import HEAD_SUFFIX
@@ -123,11 +129,21 @@ def read_backup(path: Path, passphrase: str) -> tuple[LicenseBackup, dict[str, b
     """Open a backup, compare every hash, and return what it holds.
 
     Raises:
+        InputError: There is none.
         VaultError: The passphrase is wrong, or the backup was changed.
         LicenseError: A file in it is not what its hash says.
         ManifestError: It names a path outside a site.
     """
-    vault = Vault.open(path, passphrase)
+    if not path.is_file():
+        raise InputError("there is no such backup", where=str(path), remedy="correct the path")
+    try:
+        vault = Vault.open(path, passphrase)
+    except VaultError as error:
+        raise VaultError(
+            f"the backup does not open: {error.what}",
+            where=str(path),
+            remedy="check the passphrase, or use another copy of the backup",
+        ) from None
     fields = Fields(loads(vault.get(_LIST).encode(), what="backup", max_bytes=1 << 20), "backup")
     site, made = fields.text("site", pattern="[0-9a-f]{16}"), fields.text("made", max_length=40)
     files, content = [], {}
