@@ -178,7 +178,7 @@ def test_the_command_checks_describes_and_verifies(
     bars = hourly(100)
     write_series(replace(bars, high=bars.low, venue="kraken"), bad)
     assert run("data", "check", good, bad) == 1
-    assert "FATAL  ohlc_inconsistent" in capsys.readouterr().out
+    assert "FATAL    ohlc_inconsistent" in capsys.readouterr().out
     assert run("data", "check", good, "--against", good) == 0
     assert run("data", "manifest", folder) == 1
     bad.unlink()

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
         funding_of,
         liquidity_of,
     )
+    from oem_risk.data.importers.registry import Importer, import_file, shipped_importers
+    from oem_risk.data.importers.rows import ImportHints
+    from oem_risk.data.intake import TakenIn, import_files, take_in
+    from oem_risk.data.join import in_order, join_series, without_conflicts
     from oem_risk.data.manifest import (
         MANIFEST_NAME,
         Commission,
@@ -83,7 +87,8 @@ if TYPE_CHECKING:
         TimeUnitMistake,
     )
     from oem_risk.lab.report import report_json, write_lab_report
-    from oem_risk.lab.run import LabResult, LabSettings, ProfileResult, run_lab
+    from oem_risk.lab.run import LabResult, ProfileResult, run_lab
+    from oem_risk.lab.settings import LabSettings
     from oem_risk.lab.simulate import LabStrategy
     from oem_risk.lab.stress import (
         FillModel,
@@ -169,6 +174,16 @@ if TYPE_CHECKING:
     from oem_risk.paths.portfolio import PortfolioModel
 
 _EXPORTS = {
+    "in_order": ".data.join",
+    "join_series": ".data.join",
+    "without_conflicts": ".data.join",
+    "ImportHints": ".data.importers.rows",
+    "Importer": ".data.importers.registry",
+    "import_file": ".data.importers.registry",
+    "shipped_importers": ".data.importers.registry",
+    "import_files": ".data.intake",
+    "take_in": ".data.intake",
+    "TakenIn": ".data.intake",
     "FetchProblem": ".errors",
     "TimeUnitMistake": ".errors",
     "BookUpdates": ".data.ticks",
@@ -292,7 +307,7 @@ _EXPORTS = {
     "FillModel": ".lab.stress",
     "LabProblem": ".errors",
     "LabResult": ".lab.run",
-    "LabSettings": ".lab.run",
+    "LabSettings": ".lab.settings",
     "LabStrategy": ".lab.simulate",
     "LinearBook": ".lab.stress",
     "OperatorRequired": ".errors",
@@ -366,6 +381,8 @@ __all__ = [
     "GarchFit",
     "GarchParameters",
     "GbmModel",
+    "ImportHints",
+    "Importer",
     "JointBootstrap",
     "JointFilteredHistory",
     "JointGbm",
@@ -408,6 +425,7 @@ __all__ = [
     "StudentForecast",
     "SyntheticMarket",
     "Tail",
+    "TakenIn",
     "TestResult",
     "TimeUnitMistake",
     "Trades",
@@ -459,8 +477,12 @@ __all__ = [
     "historical_es",
     "historical_es_contributions",
     "historical_var",
+    "import_file",
+    "import_files",
+    "in_order",
     "independence",
     "independence_counts",
+    "join_series",
     "kupiec",
     "kupiec_exact",
     "kupiec_region",
@@ -493,6 +515,7 @@ __all__ = [
     "sequential_gate",
     "series_path",
     "sharpe_ratio",
+    "shipped_importers",
     "shipped_profile",
     "shipped_profiles",
     "shipped_scenarios",
@@ -500,10 +523,12 @@ __all__ = [
     "sortino_ratio",
     "symbol_of",
     "synthetic_bars",
+    "take_in",
     "time_under_water",
     "traffic_light",
     "traffic_light_overlapping",
     "ulcer_index",
+    "without_conflicts",
     "write_lab_report",
     "write_manifest",
     "write_series",

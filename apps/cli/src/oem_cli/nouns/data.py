@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,28 @@ from oem_cli.output import Output, table
 from oem_cli.parser import Verbs
 
 if TYPE_CHECKING:
-    from oem_risk import DataManifest, QualityReport
+    from oem_risk import DataManifest, QualityReport, TakenIn
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verbs of `oem data`."""
     verbs = Verbs(parser)
+    imports = verbs.add(
+        "import", run_import, "read files of exchanges, archives and other programs into Parquet"
+    )
+    imports.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    imports.add_argument("--to", type=Path, required=True, metavar="DIR",
+                         help="folder where bars/, trades/, quotes/, ... are made")  # fmt: skip
+    imports.add_argument("--format", default="auto", metavar="NAME",
+                         help="auto, lean, binance_vision, cryptodatadownload, bybit_book, "
+                         "freqtrade_trades, freqtrade_feather, ccxt_json, kraken_trades or "
+                         "hftbacktest (default: auto)")  # fmt: skip
+    imports.add_argument("--venue", default="", help="venue, where the file does not tell it")
+    imports.add_argument("--symbol", default="", help="symbol such as BTC/USDT, likewise")
+    imports.add_argument("--timeframe", default="", help="length of the bars, likewise")
+    imports.add_argument("--keep", choices=("first", "last"), default=None,
+                         help="of rows of one time that differ, keep one (default: keep both, "
+                         "which the check calls unusable)")  # fmt: skip
     check = verbs.add("check", run_check, "check Parquet files; fails when one is unusable")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     check.add_argument(
@@ -31,6 +48,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
     manifest.add_argument("folder", type=Path, metavar="DIR")
     verify = verbs.add("verify", run_verify, "hold a folder's files against its manifest")
     verify.add_argument("folder", type=Path, metavar="DIR")
+
+
+def run_import(args: argparse.Namespace, out: Output) -> ExitCode:
+    """Import files; fails when a series is unusable."""
+    import oem_risk
+
+    taken = oem_risk.import_files(
+        args.files,
+        args.to,
+        hints=oem_risk.ImportHints(args.venue, args.symbol, args.timeframe),
+        form=args.format,
+        keep=args.keep,
+        progress=lambda done, total: out.progress("reading", done, total),
+    )
+    return report_taken(out, taken)
+
+
+def report_taken(out: Output, taken: Sequence[TakenIn]) -> ExitCode:
+    """Print what was written, what was mended on the way, and the verdicts."""
+    from oem_risk import QualityVerdict
+
+    lines = []
+    for one in taken:
+        lines.append(f"{one.path}: {one.report.verdict.value}, {one.report.rows} rows")
+        lines += [f"  mended   {note}" for note in one.series.notes]
+        lines += _finding_lines(one.report)
+    value = {
+        "written": [
+            {"path": str(one.path), "sha384": one.series.sha384, "notes": list(one.series.notes),
+             **one.report.as_json()}
+            for one in taken
+        ]
+    }  # fmt: skip
+    out.report(value, lines)
+    unusable = any(one.report.verdict is QualityVerdict.UNUSABLE for one in taken)
+    return ExitCode.FAILED if unusable else ExitCode.OK
 
 
 def run_check(args: argparse.Namespace, out: Output) -> ExitCode:
@@ -55,11 +108,15 @@ def report_quality(out: Output, reports: list[QualityReport]) -> None:
     for report in reports:
         mark = ", synthetic" if report.synthetic else ""
         lines.append(f"{report.source}: {report.verdict.value}, {report.rows} rows{mark}")
-        lines += [
-            f"  {'FATAL' if f.fatal else 'warning'}  {f.check.value} ({f.count}): {f.detail}"
-            for f in report.findings
-        ]
+        lines += _finding_lines(report)
     out.report({"reports": [report.as_json() for report in reports]}, lines)
+
+
+def _finding_lines(report: QualityReport) -> list[str]:
+    return [
+        f"  {'FATAL  ' if f.fatal else 'warning'}  {f.check.value} ({f.count}): {f.detail}"
+        for f in report.findings
+    ]
 
 
 def run_manifest(args: argparse.Namespace, out: Output) -> ExitCode:

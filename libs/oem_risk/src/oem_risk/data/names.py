@@ -21,6 +21,7 @@ QUOTE_CURRENCIES = (
     "USDT", "USDC", "BUSD", "FDUSD", "USD", "EUR", "GBP", "JPY", "TRY", "BTC", "ETH", "BNB",
 )  # fmt: skip
 _PERP = "-PERP"
+_MARK = "-MARK"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class DataName:
 
     Attributes:
         venue: Venue such as `binance`.
-        symbol: Symbol such as `BTC/USDT`, or `BTC/USDT:USDT` of a perpetual.
+        symbol: Symbol such as `BTC/USDT`, or `BTC/USDT:USDT` of a perpetual, with `-MARK` behind
+            it where the prices are mark prices.
         timeframe: A key of `TIMEFRAME_NS`; empty for other kinds than bars.
     """
 
@@ -42,11 +44,12 @@ def file_symbol(symbol: str) -> str:
     """Return a symbol as file names carry it.
 
     Example:
-        >>> file_symbol("BTC/USDT"), file_symbol("BTC/USDT:USDT")
-        ('BTCUSDT', 'BTCUSDT-PERP')
+        >>> file_symbol("BTC/USDT"), file_symbol("BTC/USDT:USDT-MARK")
+        ('BTCUSDT', 'BTCUSDT-PERP-MARK')
     """
-    pair, _, settled = symbol.partition(":")
-    return pair.replace("/", "") + (_PERP if settled else "")
+    mark = _MARK if symbol.endswith(_MARK) else ""
+    pair, _, settled = symbol.removesuffix(_MARK).partition(":")
+    return pair.replace("/", "") + (_PERP if settled else "") + mark
 
 
 def symbol_of(text: str) -> str:
@@ -60,6 +63,8 @@ def symbol_of(text: str) -> str:
         ('XRP/ETH', 'BTC/USDT:USDT', 'BTC/USD')
     """
     plain = text.upper()
+    mark = _MARK if plain.endswith(_MARK) else ""
+    plain = plain.removesuffix(_MARK)
     perp = plain.endswith(_PERP)
     plain = plain.removesuffix(_PERP)
     for sign in ("/", "_", "-"):
@@ -75,7 +80,7 @@ def symbol_of(text: str) -> str:
             where="symbol",
             remedy="name the symbol as BASE/QUOTE, on the command line with --symbol",
         )
-    return f"{base}/{quote}" + (f":{quote}" if perp else "")
+    return f"{base}/{quote}" + (f":{quote}" if perp else "") + mark
 
 
 def data_name(stem: str, kind: DataKind) -> DataName:
@@ -98,7 +103,7 @@ def data_name(stem: str, kind: DataKind) -> DataName:
             where=stem,
             remedy="name the file venue_SYMBOL_timeframe.parquet, such as binance_BTCUSDT_1h",
         )
-    return DataName(parts[0], symbol_of(parts[1].removesuffix("-MARK")), timeframe)
+    return DataName(parts[0], symbol_of(parts[1]), timeframe)
 
 
 def timeframe_ns(timeframe: str) -> int:

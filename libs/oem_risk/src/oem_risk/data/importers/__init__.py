@@ -1,0 +1,1 @@
+"""Files as exchanges, archives and other programs write them, read into the house's series."""
