@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from exec_audit import audit
 from exec_faults import BOUNDARIES
 from exec_live_support import server_of, venue_of
 from exec_support import FAST, D
@@ -80,7 +81,7 @@ async def _life(folder: Path, seed: int, steps: int) -> list[str]:
         for server in servers.values():
             server.faults = FaultPlan()
         await world.heal(0.6)
-        found = world.audit()
+        found = audit(world)
         await world.close()
         return found
 

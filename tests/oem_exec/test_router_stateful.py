@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from exec_audit import audit
 from exec_faults import BOUNDARIES
 from exec_support import D
 from exec_virtual import LoopClock, VirtualLoop
@@ -147,7 +148,7 @@ class RouterMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             self._run(self.world.heal(30.0))
-            found = self.world.audit()
+            found = audit(self.world)
             assert not found, found
         finally:
             self._run(self.world.stop())

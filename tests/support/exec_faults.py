@@ -1,4 +1,4 @@
-"""A trading process that can fail at every boundary: store, journal and venue under a fault list."""
+"""A trading process that fails at every boundary: store, journal and venue under a fault list."""
 
 from __future__ import annotations
 

@@ -336,52 +336,6 @@ class World:
         """Return the orders of all venues."""
         return [o for exchange in self.exchanges.values() for o in exchange.orders.values()]
 
-    # what must be true once the venues answer again
-
-    def audit(self) -> list[str]:
-        """Compare every venue's book with the store and the journal, order by order."""
-        assert self.store is not None
-        found = list(self.violations)
-        ours = {o.client_order_id: o for o in self.store.orders()}
-        told = [body for _, body in self.journal if "state" in body]
-        logged = {_trade(f["trade_id"]) for body in told for f in body.get("fills", ())}
-        for theirs in self.all_orders():
-            order = ours.pop(theirs.client_order_id, None)
-            if order is None:
-                found.append(f"{theirs.client_order_id} is lost")
-                continue
-            name = f"{order.intent_id}.{order.attempt}@{order.venue}"
-            if (order.state, order.filled_quantity) != (theirs.state, theirs.filled):
-                found.append(
-                    f"{name} is {order.state} {order.filled_quantity} {order.reason}, "
-                    f"the venue has {theirs.state} {theirs.filled}"
-                )
-            if (order.quantity, order.price) != (theirs.quantity, theirs.price):
-                found.append(f"{name} has {order.quantity}@{order.price}, not the venue's numbers")
-            trades = {_trade(fill.trade_id) for fill in theirs.fills}
-            if {_trade(fill.trade_id) for fill in order.fills} != trades:
-                found.append(f"{name} has other trades than the venue")
-            if order.settled is not order.state.terminal:
-                found.append(f"{name} is {order.state}, settled {order.settled}")
-            if not trades <= logged:
-                found.append(f"{name}: trades {trades - logged} are not in the journal")
-        for order in ours.values():
-            if order.state not in NEVER_LIVE:
-                found.append(f"{order.intent_id}.{order.attempt} is {order.state}, and nowhere")
-        for order in self.store.orders():
-            last = [b for b in told if b.get("client_order_id") == order.client_order_id]
-            if not last or last[-1].get("state") != order.state.value:
-                found.append(f"{order.intent_id}: the journal does not end with {order.state}")
-        doubts = ("back",) if any("stale" in kind for kind in self.struck) else ()
-        for c in self.store.contradictions():
-            if not any(word in c.what for word in doubts):
-                found.append(f"contradiction without a cause: {c.what}")
-        return found
-
-
-def _trade(trade_id: str) -> str:
-    return trade_id.removeprefix("T")  # the Kraken dialect writes its trades so
-
 
 async def together(world: World, actions: Iterable[tuple[Any, ...]]) -> None:
     """Do several things at once."""
