@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         CostScenario,
         StressedCost,
         StressReport,
+        load_scenarios,
         stress_costs,
     )
     from oem_tco.analysis.trend import CostTrend, Direction, TrendFit, cost_trends, fit_trend
@@ -57,7 +58,23 @@ if TYPE_CHECKING:
     from oem_tco.pretrade.coverage import CoverageTracker, realised_cost_bps
     from oem_tco.pretrade.estimate import CostEstimate, CostPart, EstimateModel, estimate
     from oem_tco.pretrade.market import MarketView, OrderQuery
-    from oem_tco.report.files import ReportCheck, ReportPaths, validate_report, write_report
+    from oem_tco.report.audit import write_decision_report, write_incident_report
+    from oem_tco.report.cost_pdf import CostReading, read_costs
+    from oem_tco.report.figures import MarkoutPoint
+    from oem_tco.report.files import (
+        ReportCheck,
+        ReportPaths,
+        digest_inputs,
+        validate_report,
+        write_report,
+    )
+    from oem_tco.report.incidents import Incident, IncidentKind, LogRecord, find_incidents
+    from oem_tco.report.inputs import (
+        last_moment,
+        only_orders,
+        read_with_digests,
+        schedules_met,
+    )
     from oem_tco.slo.definition import (
         DEFAULT_SLOS,
         BurnWindow,
@@ -83,7 +100,7 @@ _EXPORTS = {
         ".analysis.groups": "Dimension GroupCost group_costs",
         ".analysis.outliers": "Outlier find_outliers",
         ".analysis.stress": "DEFAULT_COST_SCENARIOS CostScenario StressReport StressedCost "
-        "stress_costs",
+        "load_scenarios stress_costs",
         ".analysis.trend": "CostTrend Direction TrendFit cost_trends fit_trend",
         ".analysis.volatility": "Volatility ledger_volatility",
         ".analysis.worst": "Rank WorstOrder executed_bps worst_orders",
@@ -108,7 +125,12 @@ _EXPORTS = {
         ".pretrade.coverage": "CoverageTracker realised_cost_bps",
         ".pretrade.estimate": "CostEstimate CostPart EstimateModel estimate",
         ".pretrade.market": "MarketView OrderQuery",
-        ".report.files": "ReportCheck ReportPaths validate_report write_report",
+        ".report.audit": "write_decision_report write_incident_report",
+        ".report.cost_pdf": "CostReading read_costs",
+        ".report.figures": "MarkoutPoint",
+        ".report.files": "ReportCheck ReportPaths digest_inputs validate_report write_report",
+        ".report.inputs": "last_moment only_orders read_with_digests schedules_met",
+        ".report.incidents": "Incident IncidentKind LogRecord find_incidents",
         ".slo.definition": "DEFAULT_SLOS BurnWindow Indicator SloDefinition burn_rate",
         ".slo.measure": "Measurement SloStatus measure_slo",
         ".slo.report": "slo_report write_slo_report",
@@ -133,6 +155,7 @@ __all__ = [
     "CostEstimate",
     "CostLedger",
     "CostPart",
+    "CostReading",
     "CostScenario",
     "CostTotal",
     "CostTrend",
@@ -152,13 +175,17 @@ __all__ = [
     "FillRow",
     "FundingRate",
     "GroupCost",
+    "Incident",
+    "IncidentKind",
     "Indicator",
     "InputError",
     "LedgerError",
     "LedgerRows",
     "LinearFit",
     "Liquidity",
+    "LogRecord",
     "MarketView",
+    "MarkoutPoint",
     "Measurement",
     "MetricSource",
     "OemTcoError",
@@ -197,8 +224,10 @@ __all__ = [
     "burn_rate",
     "cost_trends",
     "decision_records",
+    "digest_inputs",
     "estimate",
     "executed_bps",
+    "find_incidents",
     "find_outliers",
     "fit_permanent",
     "fit_power_law",
@@ -206,12 +235,18 @@ __all__ = [
     "funding_cost",
     "funding_of_holding",
     "group_costs",
+    "last_moment",
     "ledger_volatility",
+    "load_scenarios",
     "measure_slo",
+    "only_orders",
+    "read_costs",
     "read_ledger",
+    "read_with_digests",
     "realised_cost_bps",
     "replay",
     "rules_yaml",
+    "schedules_met",
     "settlements",
     "shortfall",
     "slo_report",
@@ -219,6 +254,8 @@ __all__ = [
     "validate_report",
     "walk_costs_bps",
     "worst_orders",
+    "write_decision_report",
+    "write_incident_report",
     "write_report",
     "write_slo_report",
 ]

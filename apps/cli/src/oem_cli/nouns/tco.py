@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from oem_cli.exit_codes import ExitCode
 from oem_cli.output import Output, table
 from oem_cli.parser import Verbs
+
+if TYPE_CHECKING:
+    import oem_tco
+
+_BUCKETS = {"hour": 3_600, "day": 86_400, "week": 7 * 86_400}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +28,44 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="whole_order",
         help="what the delay is counted on (default: whole_order)",
     )
+    analyze.add_argument(
+        "--ledger",
+        type=Path,
+        metavar="DIR",
+        help="folder of orders.csv and fills.csv (default: var/tco of the site)",
+    )
+    analyze.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="where the report is written (default: reports/tco of the site)",
+    )
+    analyze.add_argument("--profile", metavar="NAME", help="orders of this risk profile only")
+    analyze.add_argument(
+        "--by",
+        metavar="DIM[,DIM]",
+        default="strategy",
+        help="dimensions of the table that is printed: strategy, profile, scheduler, venue, "
+        "symbol, order_type, side, time_bucket, hour (default: strategy)",
+    )
+    analyze.add_argument(
+        "--bucket",
+        choices=tuple(_BUCKETS),
+        default="day",
+        help="length of a time bucket, UTC (default: day)",
+    )
+    analyze.add_argument(
+        "--worst", type=int, default=5, metavar="N", help="dearest orders to tell of (default: 5)"
+    )
+    analyze.add_argument(
+        "--stress",
+        type=Path,
+        metavar="FILE",
+        help="JSON list of cost scenarios (default: tier lost, spread x3, depth / 4, 1 s, all)",
+    )
+    analyze.add_argument(
+        "--summary-json", type=Path, metavar="FILE", help="also write the result as JSON"
+    )
 
 
 def run_analyze(args: argparse.Namespace, out: Output) -> ExitCode:
@@ -27,34 +73,142 @@ def run_analyze(args: argparse.Namespace, out: Output) -> ExitCode:
     import oem_tco
     from oem_daemon.site import Site
     from oem_security import Keyring
+    from oem_security.files import write_atomic
 
     site = Site(args.site)
     keyring = Keyring.open(site.keys)
-    convention = oem_tco.DelayConvention(args.delay)
-    result = oem_tco.analyze(oem_tco.read_ledger(site.cost_ledger), convention=convention)
-    last = max((s.order.end_time_ns or 0 for s in result.orders), default=0)
-    versions = oem_tco.FeeBook.shipped().versions()
+    rows, digests = oem_tco.read_with_digests(args.ledger or site.cost_ledger)
+    if args.profile is not None:
+        rows = oem_tco.only_orders(rows, lambda order: order.profile == args.profile)
+    bucket_ns = _BUCKETS[args.bucket] * 10**9
+    by = tuple(name.strip() for name in args.by.split(","))
+    result = oem_tco.analyze(rows, convention=oem_tco.DelayConvention(args.delay))
+    groups = oem_tco.group_costs(result, by, bucket_ns=bucket_ns)
+    fees = oem_tco.FeeBook.shipped()
+    fee_venues = _fee_venues(site)
+    reading = oem_tco.read_costs(
+        result,
+        rows.fills,
+        stress=oem_tco.stress_costs(
+            result, rows.fills, fees, scenarios=_scenarios(args.stress), fee_venues=fee_venues
+        ),
+        bucket_ns=bucket_ns,
+        worst=args.worst,
+    )
     paths = oem_tco.write_report(
-        result, site.tco_reports, keyring, generated_at_ns=last, schedules=versions
+        result,
+        args.output or site.tco_reports,
+        keyring,
+        generated_at_ns=oem_tco.last_moment(rows.orders, rows.fills),
+        schedules=oem_tco.schedules_met(rows, fees, fee_venues),
+        inputs=digests,
+        reading=reading,
     )
-    total = result.total
-    parts = {component.value: total.bps(component) for component in oem_tco.Component}
-    out.report(
-        {
-            "orders": total.orders,
-            "fills": total.fills,
-            "bps": parts,
-            "total_bps": total.bps(),
-            "findings": list(result.findings),
-            "csv": str(paths.csv),
-            "pdf": str(paths.pdf),
-        },
-        [
-            *table(("component", "bps"), [(n, f"{v:+.3f}") for n, v in parts.items()], right=(1,)),
-            f"total {total.bps():+.3f} bps of {total.orders} orders, {total.fills} fills",
-            *result.findings,
-            str(paths.csv),
-            str(paths.pdf),
-        ],
-    )
+    summary = _summary(result, reading, groups, by)
+    summary |= {"inputs": digests, "csv": str(paths.csv), "pdf": str(paths.pdf)}
+    if args.summary_json is not None:
+        args.summary_json.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(args.summary_json, (json.dumps(summary, indent=1) + "\n").encode())
+    out.report(summary, [*_lines(result, reading, groups, by), str(paths.csv), str(paths.pdf)])
     return ExitCode.OK
+
+
+def _fee_venues(site: Any) -> dict[str, str]:
+    """Return which venue's schedule the paper venue charges, where the site says so."""
+    from oem_daemon.config.reader import read_config
+
+    if not site.config.is_file():
+        return {}
+    return {"paper": read_config(site.config).execution.paper.fees_of}
+
+
+def _scenarios(path: Path | None) -> tuple[oem_tco.CostScenario, ...]:
+    import oem_tco
+
+    if path is None:
+        return oem_tco.DEFAULT_COST_SCENARIOS
+    return oem_tco.load_scenarios(path.read_bytes(), str(path))
+
+
+def _summary(
+    result: oem_tco.TcoResult,
+    reading: oem_tco.CostReading,
+    groups: tuple[oem_tco.GroupCost, ...],
+    by: tuple[str, ...],
+) -> dict[str, Any]:
+    import oem_tco
+
+    def costs(group: oem_tco.GroupCost) -> dict[str, Any]:
+        return {
+            "orders": group.costs.orders,
+            "fills": group.costs.fills,
+            "currency": group.currency,
+            "bps": {c.value: group.costs.bps(c) for c in oem_tco.Component},
+            "total_bps": group.costs.bps(),
+            "median_bps": group.median_bps,
+        }
+
+    total = result.total
+    stress = reading.stress
+    return {
+        "orders": total.orders,
+        "fills": total.fills,
+        "bps": {component.value: total.bps(component) for component in oem_tco.Component},
+        "total_bps": total.bps(),
+        "currencies": [costs(group) for group in oem_tco.group_costs(result, ())],
+        "by": list(by),
+        "groups": [{"key": list(group.key), **costs(group)} for group in groups],
+        "outliers": [{"order_id": o.order_id, "score": o.score} for o in reading.outliers],
+        "trends": [
+            {"key": list(t.key), "currency": t.currency, "direction": t.direction.value,
+             "slope_bps_per_day": t.fit.slope, "p_adjusted": t.p_adjusted}
+            for t in reading.trends
+        ],
+        "worst": [{"order_id": w.order_id, "story": list(w.story)} for w in reading.worst],
+        "stress": [
+            {"scenario": c.scenario, "currency": c.currency, "base_bps": c.base_bps,
+             "stressed_bps": c.total_bps}
+            for c in (stress.costs if stress else ())
+        ],
+        "assumptions": list(stress.notes if stress else ()),
+        "findings": list(result.findings),
+    }  # fmt: skip
+
+
+def _lines(
+    result: oem_tco.TcoResult,
+    reading: oem_tco.CostReading,
+    groups: tuple[oem_tco.GroupCost, ...],
+    by: tuple[str, ...],
+) -> list[str]:
+    import oem_tco
+
+    lines: list[str] = []
+    for whole in oem_tco.group_costs(result, ()):
+        parts = [(c.value, f"{whole.costs.bps(c):+.3f}") for c in oem_tco.Component]
+        lines += [
+            *table((f"component ({whole.currency})", "bps"), parts, right=(1,)),
+            _total_line(whole),
+            "",
+        ]
+    shown = [
+        (*(value or "(none)" for value in g.key), g.currency, g.costs.orders,
+         f"{g.costs.bps():+.2f}", f"{g.median_bps:+.2f}", f"{g.high_bps:+.2f}")
+        for g in groups
+    ]  # fmt: skip
+    head = (*by, "currency", "orders", "bps", "median", "p90")
+    lines += [*table(head, shown, right=range(len(by) + 1, len(head))), ""]
+    if reading.stress is not None:
+        stressed = [
+            (c.scenario, c.currency, f"{c.base_bps:+.2f}", f"{c.total_bps:+.2f}")
+            for c in reading.stress.costs
+        ]
+        lines += [*table(("stress", "currency", "bps", "stressed"), stressed, right=(2, 3)), ""]
+    lines += [f"trend, {t.currency}: {t.direction.value}" for t in reading.trends if not t.key]
+    lines.append(f"{len(reading.outliers)} outliers marked, none dropped")
+    return [*lines, *result.findings]
+
+
+def _total_line(group: oem_tco.GroupCost) -> str:
+    costs = group.costs
+    return f"total {costs.bps():+.3f} bps of {costs.orders} orders, {costs.fills} fills"

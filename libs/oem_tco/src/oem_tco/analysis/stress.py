@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from oem_tco.analysis.groups import Dimension, key_of
 from oem_tco.analysis.volatility import Volatility, ledger_volatility
+from oem_tco.errors import InputError
 from oem_tco.fees.book import FeeAccount, FeeBook
 from oem_tco.ledger.analysis import TcoResult
 from oem_tco.ledger.rows import FillRow
@@ -66,6 +67,35 @@ DEFAULT_COST_SCENARIOS: tuple[CostScenario, ...] = (
     ),
 )
 """Used where the caller names none."""
+
+
+def load_scenarios(data: bytes | str, where: str) -> tuple[CostScenario, ...]:
+    """Return the scenarios of a JSON list of objects with `CostScenario`'s fields.
+
+    Args:
+        data: The text.
+        where: File name for errors.
+
+    Raises:
+        InputError: It is not such a list, is empty, or two scenarios have the same name.
+
+    Example:
+        >>> load_scenarios('[{"name": "wide", "spread_factor": 2}]', "here")[0].spread_factor
+        2.0
+    """
+    try:
+        scenarios = TypeAdapter(tuple[CostScenario, ...]).validate_json(data)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()
+        )
+        raise InputError(wrong, where=where, remedy="mend the named fields") from None
+    names = [scenario.name for scenario in scenarios]
+    if not names or len(set(names)) < len(names):
+        raise InputError(
+            "no scenario, or two of the same name", where=where, remedy="name each scenario once"
+        )
+    return scenarios
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,17 @@ from oem_security.seal import hash_file, seal_file, verify_file
 from oem_tco.errors import ReportError
 from oem_tco.ledger.analysis import TcoResult
 from oem_tco.report.cost_sheet import COST_COLUMNS, check_costs, cost_sheet
-from oem_tco.report.sheet import Column, Sheet, controls_text, read_csv, sheet_csv, wrong
+from oem_tco.report.decisions import DECISION_COLUMNS, check_decisions
+from oem_tco.report.incidents import INCIDENT_COLUMNS
+from oem_tco.report.sheet import (
+    Column,
+    Sheet,
+    controls_text,
+    names_csv,
+    read_csv,
+    sheet_csv,
+    wrong,
+)
 
 _NO_CHECK: Callable[[Sheet, str], None] = lambda _sheet, _where: None  # noqa: E731
 
@@ -39,9 +49,6 @@ class ReportKind:
 
 def report_kinds() -> dict[str, ReportKind]:
     """Return every kind of report by name."""
-    from oem_tco.report.decisions import DECISION_COLUMNS, check_decisions
-    from oem_tco.report.incidents import INCIDENT_COLUMNS
-
     kinds = (
         ReportKind("tco", COST_COLUMNS, "currency", check_costs),
         ReportKind("decisions", DECISION_COLUMNS, check=check_decisions),
@@ -247,8 +254,6 @@ def validate_report(
         SealError: A seal does not hold.
         ReportError: The files do not belong together, or the lines do not add up.
     """
-    from oem_tco.report.page import names_csv
-
     where = str(csv_path)
     pdf_path = csv_path.with_suffix(".pdf")
     sealed, pdf = verify_file(csv_path, keyring), verify_file(pdf_path, keyring)

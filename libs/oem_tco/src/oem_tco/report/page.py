@@ -32,12 +32,11 @@ from reportlab.platypus import (
     TableStyle,
 )
 
-from oem_tco.report.sheet import visible
+from oem_tco.report.sheet import DIGEST_MARK, visible
 
 INK, PALE, FAINT = "#1f2933", "#52606d", "#d5dbe1"
 WIDTH_MM = 174.0
 _FONT, _BOLD = "OemSans", "OemSans-Bold"
-_DIGEST_MARK = "csv-sha384="
 
 
 class Page:
@@ -134,16 +133,11 @@ class Page:
         document = SimpleDocTemplate(
             buffer, pagesize=A4, invariant=1, title=self._title, author="", leftMargin=18 * mm,
             rightMargin=18 * mm, topMargin=15 * mm, bottomMargin=17 * mm,
-            keywords=[f"{_DIGEST_MARK}{self._digest}"],
+            keywords=[f"{DIGEST_MARK}{self._digest}"],
         )  # fmt: skip
         foot = partial(_foot, words=f"{self._title} · {self._subtitle}")
         document.build(self._story, onFirstPage=foot, onLaterPages=foot)
         return buffer.getvalue()
-
-
-def names_csv(pdf: bytes, csv_sha384: str) -> bool:
-    """Return whether a report's PDF names this CSV in its own metadata."""
-    return f"{_DIGEST_MARK}{csv_sha384}".encode() in pdf
 
 
 _RULES = TableStyle(

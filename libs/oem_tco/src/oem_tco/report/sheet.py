@@ -19,6 +19,8 @@ from oem_tco.errors import ReportError
 from oem_tco.money import from_minor_text, minor_text
 
 TOTAL = "TOTAL"
+DIGEST_MARK = "csv-sha384="
+"""Stands before the CSV's digest in the metadata of its PDF."""
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n", "|", "%", "'")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -231,3 +233,8 @@ def _value(column: Column, text: str, where: str) -> Cell:
 def cells_of(columns: Sequence[Column], values: Mapping[str, Cell]) -> tuple[Cell, ...]:
     """Return a row from values by column name; every column must be named."""
     return tuple(values[column.name] for column in columns)
+
+
+def names_csv(pdf: bytes, csv_sha384: str) -> bool:
+    """Return whether a report's PDF names this CSV in its own metadata."""
+    return f"{DIGEST_MARK}{csv_sha384}".encode() in pdf
