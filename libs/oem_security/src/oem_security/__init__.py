@@ -39,9 +39,23 @@ if TYPE_CHECKING:
         probe_device,
         save_fingerprint,
     )
-    from oem_security.journal.handover import EntryServer, JournalClient, hand_over
+    from oem_security.journal.handover import (
+        EntryServer,
+        JournalClient,
+        checkpoint_journal,
+        hand_over,
+    )
+    from oem_security.journal.proof import InclusionProof, check_inclusion, prove
     from oem_security.journal.reader import JournalReport, read_journal, verify_journal
     from oem_security.journal.record import Record
+    from oem_security.journal.recover import Recovery, begin_anew, recover
+    from oem_security.journal.witness import (
+        Witness,
+        check_succession,
+        check_witness,
+        export_witness,
+        witness_png,
+    )
     from oem_security.journal.writer import Journal, Receipt
     from oem_security.keyring import Keyring, KeyringKind
     from oem_security.keys import Purpose
@@ -90,7 +104,10 @@ _EXPORTS = {
         "OemSecurityError SealError StateError StorageError TokenError VaultError ManifestError",
         ".fingerprint": "Fingerprint FingerprintVerdict Match compare load_fingerprint "
         "probe_device save_fingerprint",
-        ".journal.handover": "EntryServer JournalClient hand_over",
+        ".journal.handover": "EntryServer JournalClient checkpoint_journal hand_over",
+        ".journal.proof": "InclusionProof check_inclusion prove",
+        ".journal.recover": "Recovery begin_anew recover",
+        ".journal.witness": "Witness check_succession check_witness export_witness witness_png",
         ".journal.reader": "JournalReport read_journal verify_journal",
         ".journal.record": "Record",
         ".journal.writer": "Journal Receipt",
@@ -126,6 +143,7 @@ __all__ = [
     "Fingerprint",
     "FingerprintError",
     "FingerprintVerdict",
+    "InclusionProof",
     "InputError",
     "Journal",
     "JournalClient",
@@ -154,6 +172,7 @@ __all__ = [
     "Purpose",
     "Receipt",
     "Record",
+    "Recovery",
     "RevokedTokens",
     "SealError",
     "SealedFile",
@@ -164,11 +183,18 @@ __all__ = [
     "TokenVerifier",
     "Vault",
     "VaultError",
+    "Witness",
     "accept_totp",
     "audit_site",
+    "begin_anew",
+    "check_inclusion",
+    "check_succession",
+    "check_witness",
+    "checkpoint_journal",
     "client_context",
     "compare",
     "create_request",
+    "export_witness",
     "grpc_server_credentials",
     "hand_over",
     "hotp",
@@ -181,10 +207,12 @@ __all__ = [
     "open_envelope",
     "open_payload",
     "probe_device",
+    "prove",
     "read_fernet",
     "read_journal",
     "read_manifest",
     "read_plain",
+    "recover",
     "require_tls13_for_grpc",
     "revoke_token",
     "save_fingerprint",
@@ -197,6 +225,7 @@ __all__ = [
     "verify_journal",
     "verify_license",
     "verify_tree",
+    "witness_png",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

@@ -108,7 +108,15 @@ def _files(root: Path, paths: tuple[Path, ...]) -> list[Path]:
             if sidecar.is_file():
                 found.add(sidecar)
     kept = [p for p in found if not (set(_relative(p, root).parts[:1]) & _SKIPPED)]
+    kept = [p for p in kept if not _is_evidence(p)]
     return sorted(kept)
+
+
+def _is_evidence(path: Path) -> bool:
+    """A damaged log that was set aside; the log beside it begins with a record of that."""
+    folder = path.parent
+    log, marked, _ = folder.name.rpartition(".damaged")
+    return bool(marked) and path.name.startswith(log) and folder.with_name(log).exists()
 
 
 def _kind(path: Path) -> str | None:

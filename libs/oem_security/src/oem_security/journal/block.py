@@ -57,6 +57,7 @@ class Block:
         tree: Their hashes.
         kinds: How many of each kind.
         marks: The journal's own records among them.
+        leaves: Their leaf hashes.
         records: Their parsed lines, if they were asked for.
         fault: What is wrong with the line after the last one that holds; empty where all hold.
     """
@@ -69,6 +70,7 @@ class Block:
     tree: TreeRange = field(default_factory=TreeRange)
     kinds: dict[str, int] = field(default_factory=dict)
     marks: list[Mark] = field(default_factory=list)
+    leaves: list[bytes] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
     fault: str = ""
 
@@ -85,6 +87,7 @@ def check_block(data: bytes, mac: FastMac, key_id: str, *, keep: bool = False) -
     block = Block()
     sha384, loads, hexdigest = hashlib.sha384, orjson.loads, mac.hexdigest
     leaves: list[bytes] = []
+    settled = 0  # leaves that are in the tree
     kinds: dict[str, int] = {}
     seq, link, lines = -1, "", data.split(b"\n")
     lines.pop()
@@ -116,8 +119,8 @@ def check_block(data: bytes, mac: FastMac, key_id: str, *, keep: bool = False) -
             block.fault = _why(line, key_id)
             break
         if kind.startswith(RESERVED):
-            block.tree.extend(leaves)
-            leaves = []
+            block.tree.extend(leaves[settled:])
+            settled = len(leaves)
             block.marks.append(Mark(index, kind, body, block.tree.copy()))
         leaf = sha384(b"\0" + line).digest()
         leaves.append(leaf)
@@ -127,7 +130,8 @@ def check_block(data: bytes, mac: FastMac, key_id: str, *, keep: bool = False) -
         good += len(line) + 1
         if keep:
             block.records.append(value)
-    block.tree.extend(leaves)
+    block.tree.extend(leaves[settled:])
+    block.leaves = leaves
     block.lines = seq - block.first if block.first >= 0 else 0
     block.link, block.kinds, block.size = link, kinds, good
     return block

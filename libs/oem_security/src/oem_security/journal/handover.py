@@ -13,7 +13,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -148,9 +148,11 @@ class EntryServer:
                 self._clients.discard(client)
             client.close()
 
-    def _hand_in(self, line: bytes) -> Future[Receipt] | OemSecurityError:
+    def _hand_in(self, line: bytes) -> Future[Receipt] | Receipt | OemSecurityError:
         try:
             entry = orjson.loads(line)
+            if entry == {"checkpoint": True}:
+                return self._journal.checkpoint()
             return self._journal.submit(entry["kind"], entry["body"])
         except OemSecurityError as error:
             return error
@@ -201,6 +203,18 @@ class JournalClient:
         try:
             self._socket.sendall(b"".join(lines))
             return [self._receipt() for _ in lines]
+        except OSError:
+            raise self._lost() from None
+
+    def checkpoint(self) -> Receipt:
+        """Have the writer sign size and Merkle root of everything written so far.
+
+        Raises:
+            JournalStorageError: It was not written, or the writer ended before it answered.
+        """
+        try:
+            self._socket.sendall(b'{"checkpoint":true}\n')
+            return self._receipt()
         except OSError:
             raise self._lost() from None
 
@@ -257,27 +271,54 @@ def hand_over(
     Raises:
         JournalLockedError: A writer that takes no entries did not end.
     """
+    return _through_writer(
+        path,
+        keyring,
+        lambda client: client.append(kind, body),
+        lambda journal: journal.append(kind, body),
+        wait_s,
+    )
+
+
+def checkpoint_journal(path: Path, keyring: Keyring, *, wait_s: float = 5.0) -> Receipt:
+    """Have size and Merkle root of a journal signed, whichever process writes it.
+
+    Raises:
+        JournalLockedError: A writer that takes no entries did not end.
+    """
+    return _through_writer(
+        path, keyring, lambda client: client.checkpoint(), lambda j: j.checkpoint(), wait_s
+    )
+
+
+def _through_writer(
+    path: Path,
+    keyring: Keyring,
+    ask: Callable[[JournalClient], Receipt],
+    do: Callable[[Journal], Receipt],
+    wait_s: float,
+) -> Receipt:
     end = time.monotonic() + wait_s
     while True:
         try:
             with JournalClient(path) as client:
-                return client.append(kind, body)
+                return ask(client)
         except StateError:
             pass
         try:
             with Journal.open(path, keyring) as journal:
-                return journal.append(kind, body)
+                return do(journal)
         except JournalLockedError:
             if time.monotonic() >= end:
                 raise
         time.sleep(_PAUSE_S)
 
 
-def _answer(promise: Future[Receipt] | OemSecurityError) -> bytes:
+def _answer(promise: Future[Receipt] | Receipt | OemSecurityError) -> bytes:
     try:
         if isinstance(promise, OemSecurityError):
             raise promise
-        receipt = promise.result()
+        receipt = promise if isinstance(promise, Receipt) else promise.result()
     except OemSecurityError as error:
         told = {"error": error.what, "where": error.where, "remedy": error.remedy}
         return orjson.dumps({**told, "input": isinstance(error, InputError)}) + b"\n"

@@ -102,5 +102,5 @@ def require_head(path: Path, head: Head | None, records: int) -> None:
             f"{'closed with' if head.closed else 'known to have'} {head.records}",
             where=f"{path}:{records + 1}",
             remedy="it was cut or changed after its writer left it: keep it as evidence and "
-            "restore it from a backup or a witness",
+            "restore it from a backup",
         )

@@ -24,6 +24,8 @@ class JournalReport:
         records: Number of records.
         root: Merkle root over all of them, hex.
         checkpointed: Records covered by the newest signed checkpoint.
+        closed: Whether its writer closed it.
+        epochs: Segments of the log, each under a key of its own.
         kinds: Number of records by kind.
         recoveries: How often a torn line was moved aside.
         torn_bytes: Length of an unfinished last line; the next writer moves it aside.
@@ -34,6 +36,7 @@ class JournalReport:
     root: str
     checkpointed: int
     closed: bool
+    epochs: int
     kinds: Mapping[str, int]
     recoveries: int
     torn_bytes: int
@@ -100,6 +103,7 @@ def verify_journal(path: Path, keyring: Keyring, *, strict: bool = False) -> Jou
         root=state.tree.root().hex(),
         checkpointed=state.checkpoint_size,
         closed=head is not None and head.closed,
+        epochs=state.epoch,
         kinds=state.kinds,
         recoveries=state.kinds.get(RECOVERED, 0),
         torn_bytes=len(state.torn),

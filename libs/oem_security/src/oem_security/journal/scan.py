@@ -54,6 +54,9 @@ class Scan:
         sealed: Public key of the next epoch where the last record closed the segment, else empty.
         checkpoint_size: Records covered by the newest checkpoint or seal.
         kinds: Number of records by kind.
+        publics: Key of each epoch that was read.
+        checkpoint: Content of the newest checkpoint, empty before the first.
+        where: File that is read; lines is how many of its lines held.
     """
 
     keys: JournalKeys | None = None
@@ -69,6 +72,8 @@ class Scan:
     sealed: str = ""
     checkpoint_size: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
+    publics: dict[int, PublicKey] = field(default_factory=dict)
+    checkpoint: dict[str, Any] = field(default_factory=dict)
     where: str = ""
     lines: int = 0
     _public_of_next: str = ""
@@ -143,7 +148,8 @@ class Scan:
             f"line {line} does not hold: {what}",
             where=f"{self.where}:{line}",
             remedy="the log was changed after it was written, or the disk is damaged: keep this "
-            "file as evidence and restore the log from a backup or a witness",
+            "file as evidence and restore the log from a backup, or go on with a new one: "
+            "oem journal recover --begin-anew",
         )
 
     def _take(self, mark: Mark, block: Block) -> None:
@@ -168,6 +174,7 @@ class Scan:
                 raise self.failed(mark.index, "it does not continue the records before it")
         self.subject = str(body.get("subject", ""))
         self.public = PublicKey(Algorithm.ED25519, bytes.fromhex(public))
+        self.publics[self.epoch] = self.public
 
     def _signed(self, mark: Mark, block: Block) -> None:
         tree = self.tree.copy()
@@ -184,7 +191,9 @@ class Scan:
             what = "checkpoint" if mark.kind == CHECKPOINT else "seal"
             raise self.failed(mark.index, f"field body: the {what} is not of the records before it")
         self.checkpoint_size = tree.end
-        if mark.kind == SEALED:
+        if mark.kind == CHECKPOINT:
+            self.checkpoint = mark.body
+        else:
             if mark.index != block.lines - 1 or block.fault:
                 raise self.failed(mark.index + 1, "records follow the seal of the segment")
             self.sealed = self._public_of_next = mark.body["next"]
@@ -250,7 +259,7 @@ def scan_blocks(
             f"the log ends in epoch {state.epoch} and its writer is in a later one",
             where=f"{state.where}:{state.lines + 1}",
             remedy="records were cut off or an older log was put back: keep it as evidence and "
-            "restore the log from a backup or a witness",
+            "restore the log from a backup",
         )
 
 
