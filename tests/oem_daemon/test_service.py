@@ -13,7 +13,7 @@ import pytest
 from oem_api import ApiError, AsyncTradingClient, TlsMaterial, pb
 from oem_daemon.bootstrap import AUDIENCE
 from oem_daemon.daemon import Daemon
-from oem_security import CertificateAuthority, Keyring, issue_token, read_journal
+from oem_security import CertificateAuthority, Keyring, hand_over, issue_token, read_journal
 from site_support import MadeSite, make_site
 
 
@@ -187,3 +187,11 @@ async def test_a_revoked_certificate_is_refused_on_the_next_call(running: Runnin
             await client.status()
     async with running.client() as client:
         await client.status()
+
+
+async def test_an_operators_entry_is_taken_by_the_running_daemon(running: Running) -> None:
+    log, keyring = running.site.decision_log("paper"), Keyring.open(running.site.keys)
+    entry = {"text": "mTLS material checked", "operator": "alice"}
+    receipt = await asyncio.to_thread(hand_over, log, keyring, "operator.note", entry, wait_s=1)
+    found = [r for r in read_journal(log, keyring, {"operator.note"}) if r.seq == receipt.seq]
+    assert [dict(r.body) for r in found] == [entry]

@@ -27,6 +27,7 @@ from oem_exec import LiveExecutionRouter, RouterMetrics, SqliteOrderStore
 from oem_risk import RiskEngine, shipped_profile
 from oem_security import (
     CapabilityGuard,
+    EntryServer,
     Journal,
     Keyring,
     OemSecurityError,
@@ -39,6 +40,7 @@ from oem_security import (
 )
 from oem_security.clock import Clock
 from oem_security.license import LicensePaths
+from oem_security.license_seats import take_seat
 
 AUDIENCE = "oem-daemon"
 
@@ -113,11 +115,14 @@ def compose(
     registry = CollectorRegistry()
     metrics, router_metrics = DaemonMetrics(registry), RouterMetrics(registry)
     with ExitStack() as stack:
+        seats = checked.guard.license.terms.seats
+        stack.enter_context(take_seat(LicensePaths(site.licenses).seats, seats))
         journal = stack.enter_context(
             Journal.open(
                 site.decision_log(config.runtime.stage.value), keyring, subject="decisions"
             )
         )
+        stack.enter_context(EntryServer(journal))  # operators' entries: oem journal append
         audit = stack.enter_context(Journal.open(site.rbac_audit, keyring, subject="rbac"))
         store = SqliteOrderStore.open(site.orders)
         stack.callback(store.close)
