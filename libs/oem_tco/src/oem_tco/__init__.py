@@ -45,6 +45,21 @@ if TYPE_CHECKING:
     )
     from oem_tco.impact.kernel import ExponentialKernel, PowerKernel, TableKernel, TransientImpact
     from oem_tco.impact.power_law import PowerLawImpact
+    from oem_tco.inputs.findings import (
+        Finding,
+        FindingCode,
+        Findings,
+        Treatment,
+    )
+    from oem_tco.inputs.read import (
+        InputTable,
+        read_table,
+    )
+    from oem_tco.inputs.schema import (
+        SCHEMAS,
+        TableName,
+        TableSchema,
+    )
     from oem_tco.ledger.analysis import CostTotal, TcoResult, analyze
     from oem_tco.ledger.funding import (
         FundingRate,
@@ -85,6 +100,15 @@ if TYPE_CHECKING:
     from oem_tco.slo.measure import Measurement, SloStatus, measure_slo
     from oem_tco.slo.report import slo_report, write_slo_report
     from oem_tco.slo.rules import MetricSource, rules_yaml
+    from oem_tco.tables.costs import (
+        CostRules,
+        TableCosts,
+        TcoTables,
+        cost_tables,
+    )
+    from oem_tco.tables.fees import (
+        FeeRules,
+    )
     from oem_tco.terms import (
         Component,
         DelayConvention,
@@ -136,6 +160,11 @@ _EXPORTS = {
         ".slo.report": "slo_report write_slo_report",
         ".slo.rules": "MetricSource rules_yaml",
         ".terms": "Component DelayConvention Liquidity OrderType Provenance Side",
+        ".inputs.schema": "SCHEMAS TableName TableSchema",
+        ".inputs.read": "InputTable read_table",
+        ".inputs.findings": "Finding FindingCode Findings Treatment",
+        ".tables.costs": "CostRules TableCosts TcoTables cost_tables",
+        ".tables.fees": "FeeRules",
     }.items()
     for name in names.split()
 }
@@ -143,6 +172,7 @@ _EXPORTS = {
 __all__ = [
     "DEFAULT_COST_SCENARIOS",
     "DEFAULT_SLOS",
+    "SCHEMAS",
     "AlmgrenChriss",
     "AlmgrenImpact",
     "BurnWindow",
@@ -156,6 +186,7 @@ __all__ = [
     "CostLedger",
     "CostPart",
     "CostReading",
+    "CostRules",
     "CostScenario",
     "CostTotal",
     "CostTrend",
@@ -172,13 +203,18 @@ __all__ = [
     "ExponentialKernel",
     "FeeAccount",
     "FeeBook",
+    "FeeRules",
     "FillRow",
+    "Finding",
+    "FindingCode",
+    "Findings",
     "FundingRate",
     "GroupCost",
     "Incident",
     "IncidentKind",
     "Indicator",
     "InputError",
+    "InputTable",
     "LedgerError",
     "LedgerRows",
     "LinearFit",
@@ -212,16 +248,22 @@ __all__ = [
     "StressFacts",
     "StressReport",
     "StressedCost",
+    "TableCosts",
     "TableKernel",
+    "TableName",
+    "TableSchema",
     "TcoResult",
+    "TcoTables",
     "Thresholds",
     "TransientImpact",
+    "Treatment",
     "TrendFit",
     "Verdict",
     "Volatility",
     "WorstOrder",
     "analyze",
     "burn_rate",
+    "cost_tables",
     "cost_trends",
     "decision_records",
     "digest_inputs",
@@ -242,6 +284,7 @@ __all__ = [
     "only_orders",
     "read_costs",
     "read_ledger",
+    "read_table",
     "read_with_digests",
     "realised_cost_bps",
     "replay",

@@ -183,6 +183,16 @@ class FeeBook:
         name = f"{venue}/{market}/{version.version}"
         return Commission(rate, rate, rate, tier.name, name, Provenance.SCHEDULE, discount)
 
+    def changes(self, venue: str, market: str) -> tuple[int, ...]:
+        """Return the instants, UTC nanoseconds, at which a market's rates may change, ascending."""
+        schedule = self._schedules.get((venue, market))
+        if schedule is None:
+            return ()
+        begins = {v.effective_ns for v in schedule.version}
+        return tuple(
+            sorted(begins | {v.until_ns for v in schedule.version if v.until_ns is not None})
+        )
+
     def fee_cost(self, venue: str, market: str, reported: Decimal) -> Decimal:
         """Return a fee as the venue reports it with the sign of a cost (positive) or rebate.
 

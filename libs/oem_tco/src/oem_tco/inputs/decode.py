@@ -20,11 +20,11 @@ from oem_tco.inputs.schema import SCHEMAS, Column, Presence
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A text column of few values: `words[codes[i]]`, words in ascending order.
+    """A text column of few values: `words[codes[i]]`, words ascending, some perhaps unused.
 
     Attributes:
         codes: int32 positions in `words`; -1 where the cell is empty.
-        words: The values that occur.
+        words: The values that may occur.
     """
 
     codes: npt.NDArray[np.int32]
@@ -32,6 +32,11 @@ class Coded:
 
     def take(self, rows: npt.NDArray[np.integer]) -> Coded:
         return Coded(self.codes[rows], self.words)
+
+    @property
+    def empty(self) -> Bools:
+        """Which cells are empty."""
+        return self.codes < 0
 
     def text(self, row: int) -> str:
         """Return one cell, empty text where there is none."""
@@ -64,6 +69,13 @@ class Decoder:
         """Name rows that are not costed."""
         self.note(code, Treatment.REFUSED, column, text, rows)
         self.refused[rows] = True
+
+    def note_where(
+        self, code: FindingCode, treatment: Treatment, column: str, text: str, mask: Bools
+    ) -> None:
+        """Name the rows of a mask."""
+        if mask.any():
+            self.note(code, treatment, column, text, np.flatnonzero(mask))
 
     def note(
         self, code: FindingCode, treatment: Treatment, column: str, text: str, rows: Rows
@@ -105,9 +117,14 @@ class Decoder:
                 where=self.table.name.value,
                 remedy="check the unit of the column",
             ) from None
-        present = values.is_valid().to_numpy(zero_copy_only=False)
-        ints = values.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
-        unlikely = present & (ints >= 10**12) & (ints < 10**17)
+        present = np.ones(len(values), np.bool_)
+        if values.null_count:
+            present = values.is_valid().to_numpy(zero_copy_only=False)
+            values = values.fill_null(0)
+        ints = values.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+        unlikely = np.zeros(0, np.bool_)
+        if len(ints) and ints.min() < 10**17:
+            unlikely = present & (ints >= 10**12) & (ints < 10**17)
         if unlikely.any():
             raise InputError(
                 f"{self.table.name.value}.{name} looks like milliseconds or microseconds: "
@@ -115,8 +132,7 @@ class Decoder:
                 where=f"row {int(np.flatnonzero(unlikely)[0])}",
                 remedy="give nanoseconds, or a timestamp with unit and time zone",
             )
-        if bad.any():
-            self.refuse(FindingCode.BAD_VALUE, name, "not an instant", np.flatnonzero(bad))
+        self.refuse(FindingCode.BAD_VALUE, name, "not an instant", np.flatnonzero(bad))
         if column.presence is Presence.REQUIRED and not present.all():
             self._missing(name, np.flatnonzero(~present & ~bad))
         return ints, present
@@ -129,11 +145,12 @@ class Decoder:
         coded = code_text(array)
         if column.words:
             known = np.array([w.lower() in column.words for w in coded.words] + [True], np.bool_)
-            unknown = np.flatnonzero(~known[coded.codes])
-            text = f"none of {', '.join(column.words)}"
-            self.refuse(FindingCode.UNKNOWN_WORD, name, text, unknown)
-        if column.presence is Presence.REQUIRED:
-            self._missing(name, np.flatnonzero(coded.codes < 0))
+            unknown = np.zeros(0, np.bool_) if known.all() else ~known[coded.codes]
+            if unknown.any():
+                text = f"none of {', '.join(column.words)}"
+                self.refuse(FindingCode.UNKNOWN_WORD, name, text, np.flatnonzero(unknown))
+        if column.presence is Presence.REQUIRED and coded.empty.any():
+            self._missing(name, np.flatnonzero(coded.empty))
         return coded
 
     def ids(self, name: str) -> pa.Array:
@@ -142,10 +159,11 @@ class Decoder:
         if array is None:
             return pa.array([""] * self.table.rows)
         if column.presence is Presence.REQUIRED:
-            empty = array.is_null()
-            if pa.types.is_string(array.type):
-                empty = pc.or_(empty, pc.fill_null(pc.equal(array, ""), False))
-            self._missing(name, np.flatnonzero(empty.to_numpy(zero_copy_only=False)))
+            text = id_text(array)
+            empty = pc.binary_length(text).to_numpy(zero_copy_only=False) == 0
+            if empty.any():
+                self._missing(name, np.flatnonzero(empty))
+            return text
         return id_text(array)
 
     def numbers(self, name: str) -> npt.NDArray[np.float64]:
@@ -182,14 +200,13 @@ def code_text(array: pa.Array) -> Coded:
     if not pa.types.is_dictionary(array.type):
         array = array.cast(pa.string()).dictionary_encode()
     raw: Sequence[str | None] = array.dictionary.cast(pa.string()).to_pylist()
-    codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-    used = np.zeros(len(raw) + 1, np.bool_)
-    used[codes] = True
-    words = sorted({word for word, on in zip(raw, used[:-1].tolist(), strict=True) if on and word})
+    indices = array.indices.fill_null(-1) if array.indices.null_count else array.indices
+    codes = indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    words = sorted({word for word in raw if word})
+    if words == raw:
+        return Coded(codes, tuple(words))
     position = {word: code for code, word in enumerate(words)}
     mapping = np.array([*(position.get(word or "", -1) for word in raw), -1], np.int32)
-    if (mapping[:-1] == np.arange(len(raw))).all() and not array.null_count:
-        return Coded(codes, tuple(words))
     return Coded(mapping[codes], tuple(words))
 
 

@@ -81,7 +81,7 @@ class FindingCode(enum.StrEnum):
     NO_BENCHMARK = "no_benchmark"
     """A benchmark price that the tables do not give."""
     TOO_LARGE = "too_large"
-    """An amount of more than 90 billion quote units in one fill."""
+    """An amount of more than 20 billion quote units in one fill or order."""
     MIXED_CURRENCIES = "mixed_currencies"
     """Amounts in several currencies; they are grouped by currency, never added."""
 

@@ -89,6 +89,19 @@ def empty_fixed(rows: int) -> Fixed:
     return Fixed(np.zeros(rows, np.int64), 0, np.zeros(rows, np.bool_))
 
 
+def fixed_of(values: list[Decimal | None]) -> Fixed:
+    """Return decimals as a column with as few digits as they allow; None is an empty cell."""
+    return _objects(values)[0]
+
+
+def spread_fixed(column: Fixed, rows: npt.NDArray[np.integer], length: int) -> Fixed:
+    """Return a column of a length that holds `column` at `rows` and is empty elsewhere."""
+    ints = np.zeros(length, column.ints.dtype)
+    present = np.zeros(length, np.bool_)
+    ints[rows], present[rows] = column.ints, column.present
+    return Fixed(ints, column.digits, present)
+
+
 def decode_fixed(column: pa.Array) -> tuple[Fixed, Bools]:
     """Return a column as exact decimals, and which cells are neither empty nor a number.
 

@@ -145,9 +145,12 @@ def _from_file(path: Path, wanted: set[str]) -> pa.Table:
 
 
 def _checked(column: Column, chunked: pa.ChunkedArray, name: TableName, where: str) -> pa.Array:
-    if pa.types.is_dictionary(chunked.type):
-        chunked = chunked.unify_dictionaries()
-    array = chunked.combine_chunks()
+    if chunked.num_chunks == 1:
+        array = chunked.chunk(0)
+    else:
+        if pa.types.is_dictionary(chunked.type):
+            chunked = chunked.unify_dictionaries()
+        array = chunked.combine_chunks()
     kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
     if not _readable(column.kind, kind):
         hint = _HINTS.get(column.kind, "cast the column")

@@ -128,8 +128,8 @@ fee_rate_to_quote | decimal+ | quote/fee_asset | optional | rate of the fee asse
 _QUOTES = """
 symbol  | name    |            | required | symbol
 time_ns | time    | UTC ns     | required | from when the quote holds
-bid     | decimal | quote/base | required | best bid
-ask     | decimal | quote/base | required | best ask
+bid     | decimal | quote/base | nullable | best bid; empty: the quote is not used
+ask     | decimal | quote/base | nullable | best ask; empty: the quote is not used
 venue   | name    |            | optional | venue; empty: of every venue that has no quotes of its own
 seq     | count   |            | optional | of quotes at one instant the highest counts; without it the widest
 """
