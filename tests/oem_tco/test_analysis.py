@@ -19,10 +19,6 @@ from oem_tco import (
     FillRow,
     InputError,
     LedgerRows,
-    Liquidity,
-    OrderRow,
-    OrderType,
-    Side,
     TcoResult,
     analyze,
     executed_bps,
@@ -34,55 +30,10 @@ from oem_tco import (
 )
 from oem_tco.analysis.groups import DAY_NS, HOUR_NS, bucket_name, quantile
 from oem_tco.analysis.outliers import modified_scores
+from tco_history import history
 from tco_support import NOON_NS, fill, order
 
 D = Decimal
-
-
-def history(count: int, seed: int = 1) -> LedgerRows:
-    """Orders of several strategies, venues, hours and currencies, some without any fill."""
-    draw = random.Random(seed)
-    orders: list[OrderRow] = []
-    fills: list[FillRow] = []
-    for number in range(count):
-        base = D(draw.randint(9_000, 11_000)) / 100
-        symbol, currency = draw.choice([("BTC/USDT", "USDT"), ("ETH/EUR", "EUR")])
-        row = order(
-            order_id=f"o{number:03}",
-            strategy=draw.choice(["trend", "reversion"]),
-            profile=draw.choice(["balanced", "aggressive"]),
-            scheduler=draw.choice(["", "every_bar"]),
-            venue=draw.choice(["kraken", "binance"]),
-            symbol=symbol,
-            currency=currency,
-            side=draw.choice(list(Side)),
-            order_type=draw.choice(list(OrderType)),
-            quantity=D(draw.randint(1, 50)),
-            decision_time_ns=NOON_NS + number * 7 * HOUR_NS,
-            decision_price=base,
-            arrival_time_ns=NOON_NS + number * 7 * HOUR_NS + 10**6,
-            arrival_price=base + D(draw.randint(-20, 20)) / 100,
-            end_time_ns=NOON_NS + number * 7 * HOUR_NS + 10**9,
-            end_price=base + D(draw.randint(-50, 50)) / 100,
-        )
-        orders.append(row)
-        for part in range(draw.randint(0, 3)):
-            price = base + D(draw.randint(0, 30)) / 100
-            fills.append(
-                fill(
-                    fill_id=f"f{number}-{part}",
-                    order_id=row.order_id,
-                    time_ns=row.arrival_time_ns + part,
-                    price=price,
-                    quantity=row.quantity / 4,
-                    liquidity=draw.choice(list(Liquidity)),
-                    fee_amount=D(draw.randint(-5, 50)) / 100,
-                    fee_asset=currency,
-                    bid=price - D("0.1"),
-                    ask=price,
-                )
-            )
-    return LedgerRows(tuple(orders), tuple(fills))
 
 
 ROWS = history(120)
@@ -107,7 +58,9 @@ def test_currencies_are_never_added() -> None:
 
 
 def test_groups_do_not_depend_on_the_order_of_the_rows() -> None:
-    mixed = LedgerRows(tuple(reversed(ROWS.orders)), tuple(sorted(ROWS.fills, key=lambda f: f.price)))
+    mixed = LedgerRows(
+        tuple(reversed(ROWS.orders)), tuple(sorted(ROWS.fills, key=lambda f: f.price))
+    )
     by = [Dimension.VENUE, Dimension.TIME_BUCKET]
     assert group_costs(analyze(mixed), by) == group_costs(RESULT, by)
 

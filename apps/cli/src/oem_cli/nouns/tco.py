@@ -149,13 +149,15 @@ def _summary(
         }
 
     total = result.total
+    wholes = oem_tco.group_costs(result, ())
+    alone = len(wholes) <= 1  # figures of several currencies are never added
     stress = reading.stress
     return {
         "orders": total.orders,
         "fills": total.fills,
-        "bps": {component.value: total.bps(component) for component in oem_tco.Component},
-        "total_bps": total.bps(),
-        "currencies": [costs(group) for group in oem_tco.group_costs(result, ())],
+        "bps": {c.value: total.bps(c) if alone else None for c in oem_tco.Component},
+        "total_bps": total.bps() if alone else None,
+        "currencies": [costs(group) for group in wholes],
         "by": list(by),
         "groups": [{"key": list(group.key), **costs(group)} for group in groups],
         "outliers": [{"order_id": o.order_id, "score": o.score} for o in reading.outliers],

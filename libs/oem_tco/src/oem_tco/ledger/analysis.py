@@ -93,7 +93,7 @@ def analyze(
     findings += [f"fill reported twice, counted once: {name}" for name in rows.duplicate_fills]
     findings += [f"order {s.order.order_id}: {note}" for s, _ in costed for note in s.notes]
     if len(currencies) > 1:
-        findings.append(f"amounts in {', '.join(currencies)} are added without conversion")
+        findings.append(f"several quote currencies, kept apart: {', '.join(currencies)}")
     return TcoResult(
         convention=convention,
         currency="/".join(currencies),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -225,8 +226,8 @@ def _estimates(page: Page, result: TcoResult, reading: CostReading, currency: st
     page.text(
         f"{inside} of {len(points)} filled orders ({inside / len(points):.1%}) cost what their "
         f"{reading.confidence:.0%} interval foresaw; a 95 % interval for that share is "
-        f"{low_share:.1%} to {high_share:.1%}. On average they cost {bias:+.3f} bps more than "
-        "expected."
+        f"{low_share:.1%} to {high_share:.1%}. On average they cost {abs(bias):.3f} bps "
+        f"{'more' if bias >= 0 else 'less'} than expected."
     )
 
 
@@ -239,7 +240,7 @@ def _trends(page: Page, reading: CostReading) -> None:
                 f"{t.key[0] or '(none)'} ({t.currency})" if t.key else f"all orders ({t.currency})",
                 t.direction.value,
                 t.fit.points,
-                *(f"{v:+.4f}" for v in (t.fit.slope, t.fit.slope_low, t.fit.slope_high)),
+                *(_signed(v) for v in (t.fit.slope, t.fit.slope_low, t.fit.slope_high)),
                 f"{t.fit.p_value:.4f}",
                 f"{t.p_adjusted:.4f}",
             )
@@ -300,6 +301,10 @@ def _stress(page: Page, reading: CostReading) -> None:
     page.small("bps of notional; what each scenario adds to each component.")
     if reading.stress.notes:
         page.lines(reading.stress.notes, title="Assumed, and how often")
+
+
+def _signed(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:+.4f}"
 
 
 def _money(amount_minor: int) -> str:

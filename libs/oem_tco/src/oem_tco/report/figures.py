@@ -12,6 +12,7 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from oem_tco.analysis.groups import GroupCost
 from oem_tco.ledger.analysis import CostTotal
@@ -194,6 +195,8 @@ def bars(labels: Sequence[str], values: Sequence[float], *, title: str, unit: st
             )  # fmt: skip
         axes.set_yticks(places, [_short(label) for label in labels])
         axes.invert_yaxis()
+        if all(value == int(value) for value in values):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel(unit, **_TEXT)
         axes.set_title(title, **_TEXT)
         low, high = axes.get_xlim()

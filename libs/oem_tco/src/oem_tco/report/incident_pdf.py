@@ -59,7 +59,7 @@ def incident_pdf(
                 for one in own[:_MOST]
             ],
             texts=4,
-            widths=(1.7, 4.0, 2.2, 2.0, 1.1),
+            widths=(2.2, 3.8, 2.1, 1.9, 1.0),
         )
         if len(own) > _MOST:
             page.small(f"The first {_MOST} of {len(own)}; the CSV holds all.")

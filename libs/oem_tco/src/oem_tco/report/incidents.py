@@ -234,11 +234,12 @@ def _end(
     ended: list[tuple[IncidentKind, str]] = []
     if record.kind == "router.kill_state" and state == "active":
         ended = [(IncidentKind.KILL_SWITCH, "trading")]
-    elif record.kind.startswith("order.") and state and record.kind != "order.quarantined":
+    elif record.kind.startswith("order."):
         order = str(record.body.get("client_order_id", ""))
-        if state not in ("unknown", "submitting"):
+        held = record.kind == "order.quarantined" or state == "quarantined"
+        if held or (state and state not in ("unknown", "submitting")):
             ended.append((IncidentKind.ORDER_UNKNOWN, order))
-            if state != "quarantined":
+            if not held:
                 ended.append((IncidentKind.ORDER_QUARANTINED, order))
     for kind, about in ended:
         place = lasting.pop((record.log, kind, about), None)
