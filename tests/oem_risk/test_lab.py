@@ -16,13 +16,20 @@ from oem_risk import (
     LabProblem,
     LabSettings,
     LinearBook,
+    PathKind,
+    RiskProfile,
+    RunCancelled,
     StressScenario,
     SyntheticMarket,
     Verdict,
+    Zone,
+    backtest_paths,
     probability_gate,
+    profile_from,
     report_json,
     run_lab,
     run_stress,
+    settings_from,
     shipped_profile,
     shipped_profiles,
     shipped_scenarios,
@@ -68,7 +75,9 @@ def test_quantiles_are_ordered_and_drawdowns_are_fractions(result) -> None:
     for profile in result.profiles:
         for values in profile.quantiles().values():
             assert values["q05"] <= values["q50"] <= values["q95"]
-        assert ((profile.paths.max_drawdown >= 0) & (profile.paths.max_drawdown < 1)).all()
+        assert (
+            (profile.paths.columns.max_drawdown >= 0) & (profile.paths.columns.max_drawdown < 1)
+        ).all()
 
 
 def test_the_result_does_not_depend_on_the_workers(bars: list[Bars], result) -> None:
@@ -91,11 +100,13 @@ def test_another_seed_gives_other_paths(bars: list[Bars], result) -> None:
         bars, [(Holder(), 1.0)], shipped_profiles()[:1], settings=replace(SETTINGS, seed=1)
     )
     assert not np.array_equal(
-        other.profiles[0].paths.total_return, result.profiles[0].paths.total_return
+        other.profiles[0].paths.columns.total_return,
+        result.profiles[0].paths.columns.total_return,
     )
 
 
 def test_the_report_has_the_same_bytes_twice(result, tmp_path: Path) -> None:
+    result = replace(result, profiles=result.profiles[:1])
     first = write_lab_report(result, tmp_path / "a", config_sha384="c")
     second = write_lab_report(result, tmp_path / "b", config_sha384="c")
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
@@ -113,6 +124,9 @@ def test_the_report_has_the_same_bytes_twice(result, tmp_path: Path) -> None:
         ({"paths": 10}, "100 paths"),
         ({"horizon_days": 0}, "1 day"),
         ({"mean_block_days": 0}, "block"),
+        ({"confidence": 1.0}, "confidence"),
+        ({"cost_bps": float("nan")}, "cost_bps"),
+        ({"most_paths": 200}, "most_paths"),
     ],
 )
 def test_settings_out_of_range_are_refused(bars: list[Bars], change, message: str) -> None:
@@ -154,6 +168,93 @@ def test_an_inconclusive_gate_says_how_many_paths_it_needs() -> None:
     assert gate.as_json()["verdict"] == "INCONCLUSIVE"
 
 
+@pytest.mark.parametrize("kind", list(PathKind))
+def test_the_lab_runs_on_every_path_model(bars: list[Bars], kind: PathKind) -> None:
+    settings = LabSettings(paths=100, horizon_days=2, path_model=kind)
+    found = run_lab(bars, [(Holder(), 1.0)], shipped_profiles()[:1], settings=settings)
+    again = run_lab(bars, [(Holder(), 1.0)], shipped_profiles()[:1], settings=settings)
+    assert found.profiles[0].paths.paths == 100
+    assert report_json(found, config_sha384="c") == report_json(again, config_sha384="c")
+    assert json.loads(report_json(found, config_sha384="c"))["settings"]["path_model"] == kind.value
+
+
+def near_the_limit(share: float) -> RiskProfile:
+    """Return a profile whose drawdown limit the holder reaches on about `share` of the paths."""
+    return profile_from(
+        {**shipped_profile("aggressive").model_dump(), "max_drawdown": share,
+         "max_daily_loss": min(share, 0.06)}
+    )  # fmt: skip
+
+
+def test_paths_are_added_until_decided_and_no_further(bars: list[Bars]) -> None:
+    settings = LabSettings(paths=256, horizon_days=5, most_paths=2_048)
+    seen: list[tuple[int, int]] = []
+    profiles = [shipped_profile("conservative"), near_the_limit(0.061), near_the_limit(0.04)]
+    found = run_lab(
+        bars, [(Holder(), 1.0)], profiles, settings=settings,
+        progress=lambda done, total: seen.append((done, total)),
+    )  # fmt: skip
+    counts = [p.paths.paths for p in found.profiles]
+    assert counts[0] == counts[2] == 256
+    assert 256 < counts[1] <= 2_048
+    assert [p.drawdown_gate.verdict for p in found.profiles[::2]] == [Verdict.PASS, Verdict.FAIL]
+    close = found.profiles[1].drawdown_gate
+    assert "confidence sequence" in close.method
+    assert counts[1] == 2_048 or close.verdict is not Verdict.INCONCLUSIVE
+    assert seen[-1][0] == seen[-1][1] == counts[1] // 256
+    with ThreadPoolExecutor(3) as pool:
+        again = run_lab(bars, [(Holder(), 1.0)], profiles, settings=settings, executor=pool)
+    assert report_json(again, config_sha384="c") == report_json(found, config_sha384="c")
+
+
+def test_a_run_can_be_cancelled(bars: list[Bars]) -> None:
+    asked = iter([False, True])
+    with pytest.raises(RunCancelled):
+        run_lab(
+            bars, [(Holder(), 1.0)], shipped_profiles(), settings=replace(SETTINGS, paths=10_000),
+            cancelled=lambda: next(asked),
+        )  # fmt: skip
+
+
+def test_settings_come_back_from_a_report_and_strange_ones_do_not(result) -> None:
+    stated = json.loads(report_json(result, config_sha384="c"))["settings"]
+    assert settings_from(stated) == SETTINGS
+    for wrong in ({"paths": "many"}, {"path_model": "lognormal"}, {"unheard_of": 1}, {"paths": 1}):
+        with pytest.raises(LabProblem) as refused:
+            settings_from({**stated, **wrong})
+        assert refused.value.remedy
+    with pytest.raises(LabProblem, match="seed"):
+        settings_from({name: value for name, value in stated.items() if name != "seed"})
+
+
+def test_the_report_says_how_far_each_limit_was_used(result) -> None:
+    for profile in result.profiles:
+        uses = {use.name: use for use in profile.limits()}
+        for name in ("position", "leverage", "order", "open_positions"):
+            assert uses[name].worst <= uses[name].limit * (1 + 1e-9)
+        assert uses["position"].worst > 0
+        drawdowns = profile.paths.columns.max_drawdown
+        assert uses["drawdown"].high == pytest.approx(np.quantile(drawdowns, 0.95))
+        assert profile.drawdown.low <= profile.drawdown.value <= profile.drawdown.high
+
+
+@pytest.mark.parametrize("kind", [PathKind.STATIONARY, PathKind.GBM, PathKind.MERTON])
+def test_a_model_that_is_true_is_not_rejected_and_one_that_is_not_is(kind: PathKind) -> None:
+    rng = np.random.default_rng(4)
+    calm = rng.normal(0, 0.02, (1, 500))
+    assert not backtest_paths(kind, calm, 1).rejected
+    # volatility that trebles overnight and stays: the past says nothing of it for a while
+    wild = np.concatenate([calm[:, :250], calm[:, 250:] * 3], axis=1)
+    found = backtest_paths(kind, wild, 1)
+    assert found.coverage.exceptions > 1.5 * len(found.var) * 0.01
+    assert found.light.zone is not Zone.GREEN
+
+
+def test_a_short_history_is_not_backtested(bars: list[Bars], result) -> None:
+    assert result.backtest is None
+    assert backtest_paths(PathKind.GBM, np.full((2, 400), 0.01), 1) is None
+
+
 @pytest.mark.parametrize(("events", "paths", "limit"), [(1, 0, 0.1), (2, 1, 0.1), (0, 1, 1.0)])
 def test_a_gate_without_sense_is_refused(events: int, paths: int, limit: float) -> None:
     with pytest.raises(LabProblem):
@@ -182,6 +283,15 @@ CRASH = StressScenario(
     depth_divisor=1.0,
     latency_bars=0,
 )
+
+
+def test_the_parts_of_a_stress_loss_add_up_to_it() -> None:
+    for depth in (0.0, 3.0, 1e6):
+        for latency in (0, 4):
+            found = stress(CRASH.model_copy(update={"latency_bars": latency}), depth=depth)
+            assert sum(part for _, part in found.parts) == pytest.approx(found.loss, abs=1e-12)
+            assert dict(found.parts)["book"] == found.slippage
+            assert (dict(found.parts)["latency"] > 0) == (latency > 0)
 
 
 def test_a_deep_book_limits_the_loss_and_a_dry_one_does_not() -> None:

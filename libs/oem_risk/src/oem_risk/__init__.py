@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         zone_bounds,
     )
     from oem_risk.data.bars import Bars, common_times, read_bar_file, read_bars
+    from oem_risk.data.ccxt_history import CcxtHistory
     from oem_risk.data.cross_check import cross_check
     from oem_risk.data.describe import (
         commission_of,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         funding_of,
         liquidity_of,
     )
+    from oem_risk.data.fetch import FetchRequest, HistorySource, fetch_history
     from oem_risk.data.importers.registry import Importer, import_file, shipped_importers
     from oem_risk.data.importers.rows import ImportHints
     from oem_risk.data.intake import TakenIn, import_files, take_in
@@ -84,11 +86,14 @@ if TYPE_CHECKING:
         OperatorRequired,
         ProfileProblem,
         RiskError,
+        RunCancelled,
         TimeUnitMistake,
+        VenueBusy,
     )
+    from oem_risk.lab.backtest import VarBacktest, backtest_paths
     from oem_risk.lab.report import report_json, write_lab_report
-    from oem_risk.lab.run import LabResult, ProfileResult, run_lab
-    from oem_risk.lab.settings import LabSettings
+    from oem_risk.lab.run import LabResult, LimitUse, ProfileResult, run_lab
+    from oem_risk.lab.settings import LabSettings, settings_from
     from oem_risk.lab.simulate import LabStrategy
     from oem_risk.lab.stress import (
         FillModel,
@@ -174,6 +179,11 @@ if TYPE_CHECKING:
     from oem_risk.paths.portfolio import PortfolioModel
 
 _EXPORTS = {
+    "VenueBusy": ".errors",
+    "CcxtHistory": ".data.ccxt_history",
+    "fetch_history": ".data.fetch",
+    "FetchRequest": ".data.fetch",
+    "HistorySource": ".data.fetch",
     "in_order": ".data.join",
     "join_series": ".data.join",
     "without_conflicts": ".data.join",
@@ -352,6 +362,11 @@ _EXPORTS = {
     "fit_paths": ".paths.calibrate",
     "confidence_sequence": ".measures.sequential",
     "sequential_gate": ".lab.verdict",
+    "RunCancelled": ".errors",
+    "VarBacktest": ".lab.backtest",
+    "backtest_paths": ".lab.backtest",
+    "settings_from": ".lab.settings",
+    "LimitUse": ".lab.run",
 }
 
 __all__ = [
@@ -361,6 +376,7 @@ __all__ = [
     "BlockLengths",
     "BookUpdates",
     "BootstrapModel",
+    "CcxtHistory",
     "Commission",
     "Contributions",
     "DataFile",
@@ -373,6 +389,7 @@ __all__ = [
     "Estimate",
     "Exposure",
     "FetchProblem",
+    "FetchRequest",
     "FillModel",
     "FilteredHistoryModel",
     "Forecast",
@@ -381,6 +398,7 @@ __all__ = [
     "GarchFit",
     "GarchParameters",
     "GbmModel",
+    "HistorySource",
     "ImportHints",
     "Importer",
     "JointBootstrap",
@@ -392,6 +410,7 @@ __all__ = [
     "LabResult",
     "LabSettings",
     "LabStrategy",
+    "LimitUse",
     "LinearBook",
     "Liquidity",
     "LiquidityVar",
@@ -419,6 +438,7 @@ __all__ = [
     "RiskReason",
     "RiskVerdict",
     "RollingForecast",
+    "RunCancelled",
     "Series",
     "StressResult",
     "StressScenario",
@@ -431,6 +451,8 @@ __all__ = [
     "Trades",
     "TradingState",
     "TrafficLight",
+    "VarBacktest",
+    "VenueBusy",
     "Verdict",
     "Zone",
     "acerbi_szekely_z1",
@@ -438,6 +460,7 @@ __all__ = [
     "acerbi_szekely_z3",
     "ar1_block_length",
     "average_drawdown",
+    "backtest_paths",
     "block_indices",
     "brownian_drawdown_mean",
     "brownian_drawdown_probability",
@@ -467,6 +490,7 @@ __all__ = [
     "drawdown_quantile",
     "drawdowns",
     "exceptions_of",
+    "fetch_history",
     "file_symbol",
     "filtered_es",
     "filtered_var",
@@ -514,6 +538,7 @@ __all__ = [
     "run_stress",
     "sequential_gate",
     "series_path",
+    "settings_from",
     "sharpe_ratio",
     "shipped_importers",
     "shipped_profile",

@@ -5,8 +5,10 @@ OemError
     ├── DataProblem        market data is missing, malformed or unusable      (input)
     │   └── TimeUnitMistake  times of one unit read as another                (input)
     ├── FetchProblem       a venue did not give the history asked for        (unavailable)
+    │   └── VenueBusy        asking again later may help                      (unavailable)
     ├── ProfileProblem     a risk profile is unknown or contradicts itself    (input)
     ├── LabProblem         a simulation was asked for that cannot be run      (input)
+    ├── RunCancelled       whoever started a run ended it                     (state)
     └── OperatorRequired   only a named operator may do this                  (state)
 """
 
@@ -51,6 +53,20 @@ class FetchProblem(RiskError):
     category = Category.UNAVAILABLE
 
 
+class VenueBusy(FetchProblem):
+    """The venue or the way to it is busy; asking again later may help.
+
+    Args:
+        what: What happened.
+        where: The venue.
+        wait_s: Seconds the venue asks to wait; 0 where it says nothing.
+    """
+
+    def __init__(self, what: str, *, where: str, wait_s: float = 0.0) -> None:
+        super().__init__(what, where=where, remedy="try again later")
+        self.wait_s = wait_s
+
+
 class ProfileProblem(RiskError):
     """A risk profile is unknown or contradicts itself."""
 
@@ -61,5 +77,11 @@ class LabProblem(RiskError):
 
 class OperatorRequired(RiskError):
     """Only a named operator may do this."""
+
+    category = Category.STATE
+
+
+class RunCancelled(RiskError):
+    """Whoever started a run ended it."""
 
     category = Category.STATE

@@ -6,61 +6,142 @@ import io
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from oem_risk.lab.backtest import VarBacktest
 from oem_risk.lab.run import LabResult, ProfileResult
 
-_INK, _BLUE, _RED, _PALE = "#1f2933", "#2563a8", "#b42318", "#cfe0f3"
-_STYLE: dict[str, Any] = {"color": _INK, "fontsize": 8}
+WIDTH_IN = 7.2
+_DPI = 150
+_INK, _BLUE, _RED, _PALE, _GREY = "#1f2933", "#2563a8", "#b42318", "#cfe0f3", "#9aa5b1"
+_TEXT: dict[str, Any] = {"color": _INK, "fontsize": 8}
+_LEGEND: dict[str, Any] = {"fontsize": 6.5, "frameon": False}
+_FLOOR = 1e-4
+"""Lowest probability drawn: a log axis has no zero."""
 
 
-def fan_chart(result: ProfileResult, bars_per_day: int) -> bytes:
-    """Return the equity fan beside the drawdown distribution with its limit."""
-    figure = Figure(figsize=(7.2, 2.5), dpi=150)
-    fan, drawdown = figure.subplots(1, 2)
-    sample = result.paths.sample
-    days = np.arange(sample.shape[1]) / bars_per_day
-    bands = np.quantile(sample, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0) * 100 - 100
-    fan.fill_between(days, bands[0], bands[4], color=_PALE, label="5–95 %", linewidth=0)
-    fan.fill_between(
-        days, bands[1], bands[3], color=_BLUE, alpha=0.35, label="25–75 %", linewidth=0
-    )
-    fan.plot(days, bands[2], color=_BLUE, linewidth=1.2, label="median")
-    fan.set_title("Equity, first 256 paths", **_STYLE)
-    fan.set_xlabel("days ahead", **_STYLE)
-    fan.set_ylabel("return, %", **_STYLE)
-    fan.legend(fontsize=6.5, frameon=False, loc="upper left")
-    losses = result.paths.max_drawdown * 100
-    limit = result.profile.max_drawdown * 100
-    edges = np.linspace(0, max(float(losses.max()), limit) * 1.1, 40)
-    drawdown.hist(losses, bins=edges, color=_PALE, edgecolor=_BLUE, linewidth=0.4)
-    drawdown.axvline(limit, color=_RED, linewidth=1.2)
-    gate = result.drawdown_gate
-    note = (
-        f"limit {limit:.0f} %\nP = {gate.estimate * 100:.2f} %\n"
-        f"[{gate.low * 100:.2f}, {gate.high * 100:.2f}] %"
-    )
-    drawdown.annotate(
-        note,
-        (limit, 0.97),
-        xycoords=("data", "axes fraction"),
-        xytext=(-5, 0),
-        ha="right",
-        va="top",
-        textcoords="offset points",
-        fontsize=7,
-        color=_RED,
-    )
-    drawdown.set_title("Largest drawdown of each path", **_STYLE)
-    drawdown.set_xlabel("drawdown, %", **_STYLE)
-    drawdown.set_ylabel("paths", **_STYLE)
+def profile_figure(result: ProfileResult, bars_per_day: int, fixed_paths: int) -> bytes:
+    """Return the equity fan beside the drawdown distribution.
+
+    Args:
+        result: Of one profile.
+        bars_per_day: Bars in a day, for the axis.
+        fixed_paths: The drawdown distribution is of the first so many paths, whose number was
+            fixed beforehand, so that its intervals hold.
+    """
+    figure = Figure(figsize=(WIDTH_IN, 2.55), dpi=_DPI)
+    fan, deep = figure.subplots(1, 2)
+    _fan(fan, result, bars_per_day)
+    _drawdowns(deep, result, fixed_paths)
     return _png(figure)
 
 
+def _fan(axes: Axes, result: ProfileResult, bars_per_day: int) -> None:
+    paths = result.paths
+    days = paths.fan_steps / bars_per_day
+    bands = {name: row * 100 - 100 for name, row in paths.fan_quantiles().items()}
+    axes.fill_between(days, bands["q05"], bands["q95"], color=_PALE, label="5-95 %", linewidth=0)
+    axes.fill_between(
+        days, bands["q25"], bands["q75"], color=_BLUE, alpha=0.35, label="25-75 %", linewidth=0
+    )
+    axes.plot(days, bands["q50"], color=_BLUE, linewidth=1.2, label="median")
+    axes.axhline(0, color=_GREY, linewidth=0.6, zorder=0)
+    axes.set_xlim(0, days[-1])
+    axes.set_title(f"Equity, {len(paths.fan):,} paths", **_TEXT)
+    axes.set_xlabel("days ahead", **_TEXT)
+    axes.set_ylabel("return, %", **_TEXT)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.22 * (high - low))
+    axes.legend(loc="upper left", ncols=3, **_LEGEND)
+
+
+def _drawdowns(axes: Axes, result: ProfileResult, fixed_paths: int) -> None:
+    """Draw P(drawdown >= x) with an exact interval at each x, and the gate at the limit."""
+    from scipy.stats import beta
+
+    losses = np.sort(result.paths.columns.max_drawdown[:fixed_paths])
+    n, gate, limit = len(losses), result.drawdown_gate, result.profile.max_drawdown
+    at = np.linspace(0, max(float(losses[-1]), limit) * 1.08, 240)
+    events = n - np.searchsorted(losses, at, side="left")
+    tail = (1 - gate.confidence) / 2
+    # Clopper and Pearson's; its ends are 0 and 1 where nothing or all happened
+    with np.errstate(invalid="ignore"):
+        low = np.where(events > 0, beta.ppf(tail, events, n - events + 1), 0.0)
+        high = np.where(events < n, beta.isf(tail, events + 1, n - events), 1.0)
+    axes.fill_between(
+        at * 100, np.maximum(low, _FLOOR), high, color=_PALE, linewidth=0,
+        label=f"{gate.confidence:.0%} interval",
+    )  # fmt: skip
+    axes.plot(at * 100, np.maximum(events / n, _FLOOR), color=_BLUE, linewidth=1.2,
+              label=f"{n:,} paths")  # fmt: skip
+    axes.axhline(gate.limit, color=_RED, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.axvline(limit * 100, color=_RED, linewidth=0.8)
+    centre = max(gate.estimate, _FLOOR)
+    bar = [[centre - max(gate.low, _FLOOR)], [gate.high - centre]]
+    axes.errorbar([limit * 100], [centre], yerr=bar, color=_INK, capsize=3, marker="o",
+                  markersize=3, linewidth=1.2, zorder=5)  # fmt: skip
+    axes.set_yscale("log")
+    axes.set_ylim(_FLOOR, 1.6)
+    axes.set_xlim(0, at[-1] * 100)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y * 100:g} %"))
+    axes.set_title("Probability of a drawdown at least this deep", **_TEXT)
+    axes.set_xlabel("drawdown, % of the peak", **_TEXT)
+    axes.annotate(f"allowed {gate.limit:.0%}", (0.01, gate.limit), xytext=(2, 2), color=_RED,
+                  xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=6.5,
+                  va="bottom")  # fmt: skip
+    left = limit > 0.6 * at[-1]
+    axes.annotate(
+        f"limit {limit * 100:g} %\nP = {gate.estimate * 100:.2f} %\n"
+        f"{gate.low * 100:.2f} to {gate.high * 100:.2f} %",
+        (limit * 100, 0.985), xycoords=("data", "axes fraction"),
+        xytext=(-4 if left else 4, 0), textcoords="offset points",
+        ha="right" if left else "left", va="top", fontsize=6.5, color=_RED,
+    )  # fmt: skip
+    axes.legend(loc="lower left", **_LEGEND)
+
+
+def waterfall(result: ProfileResult) -> bytes:
+    """Return where each stress test's loss came from, part by part, against the limit."""
+    figure = Figure(figsize=(WIDTH_IN, 2.15), dpi=_DPI)
+    panels = np.atleast_1d(figure.subplots(1, len(result.stress), sharey=True))
+    limit = result.profile.max_drawdown * 100
+    top = limit
+    for axes, stress in zip(panels, result.stress, strict=True):
+        names = [*(name for name, _ in stress.parts), "loss"]
+        sizes = np.array([part * 100 for _, part in stress.parts])
+        ends = np.cumsum(sizes)
+        starts = ends - sizes
+        colours = [_BLUE if size >= 0 else _GREY for size in sizes]
+        axes.bar(range(len(sizes)), sizes, 0.7, bottom=starts, color=colours)
+        axes.bar(len(sizes), stress.loss * 100, 0.7,
+                 color=_RED if stress.loss * 100 > limit else _INK)  # fmt: skip
+        for i, end in enumerate(ends):
+            axes.plot([i - 0.35, i + 1.35], [end, end], color=_GREY, linewidth=0.6, zorder=0)
+        for i, (value, height) in enumerate(
+            zip([*sizes, stress.loss * 100], [*np.maximum(starts, ends), stress.loss * 100],
+                strict=True)
+        ):  # fmt: skip
+            axes.annotate(f"{value:.2f}", (i, height), xytext=(0, 1.5), ha="center",
+                          textcoords="offset points", fontsize=6.5, color=_INK)  # fmt: skip
+        axes.axhline(limit, color=_RED, linewidth=0.9)
+        axes.set_xticks(range(len(names)), [name.replace(" ", "\n", 1) for name in names])
+        words = stress.scenario.replace("_", " ")
+        unsold = f", {stress.unsold:.0%} unsold" if stress.unsold > 0.005 else ""
+        axes.set_title(f"{words}: {stress.verdict.value}{unsold}", **_TEXT)
+        top = max(top, float(np.maximum(starts, ends).max()), stress.loss * 100)
+    panels[0].set_ylim(min(0.0, panels[0].get_ylim()[0]), top * 1.18)
+    panels[0].set_ylabel("loss, % of equity", **_TEXT)
+    panels[0].annotate("drawdown limit", (-0.4, limit), xytext=(0, 2), fontsize=6.5, color=_RED,
+                       textcoords="offset points", va="bottom")  # fmt: skip
+    return _png(figure, ticks=6)
+
+
 def stress_chart(result: LabResult) -> bytes:
-    """Return the loss of every stress test, with the part the book took and each limit."""
-    figure = Figure(figsize=(7.2, 2.4), dpi=150)
+    """Return the loss of every stress test and profile, with what the book took and each limit."""
+    figure = Figure(figsize=(WIDTH_IN, 2.2), dpi=_DPI)
     axes = figure.subplots()
     names = [s.scenario.replace("_", " ") for s in result.profiles[0].stress]
     width = 0.8 / len(result.profiles)
@@ -69,35 +150,46 @@ def stress_chart(result: LabResult) -> bytes:
         at = np.arange(len(names)) + (i - (len(result.profiles) - 1) / 2) * width
         loss = np.array([s.loss * 100 for s in profile.stress])
         slip = np.array([s.slippage * 100 for s in profile.stress])
-        axes.bar(at, loss - slip, width * 0.9, color=shades[i % 4], label=profile.profile.name)
-        axes.bar(
-            at,
-            slip,
-            width * 0.9,
-            bottom=loss - slip,
-            color=shades[i % 4],
-            hatch="////",
-            edgecolor="white",
-            linewidth=0,
-        )
-        axes.hlines(
-            [profile.profile.max_drawdown * 100] * len(names),
-            at - width * 0.45,
-            at + width * 0.45,
-            color=_RED,
-            linewidth=1.4,
-        )
+        shade = shades[i % 4]
+        axes.bar(at, loss - slip, width * 0.9, color=shade, label=profile.profile.name)
+        axes.bar(at, slip, width * 0.9, bottom=loss - slip, color=shade, hatch="////",
+                 edgecolor="white", linewidth=0)  # fmt: skip
+        axes.hlines([profile.profile.max_drawdown * 100] * len(names), at - width * 0.45,
+                    at + width * 0.45, color=_RED, linewidth=1.4)  # fmt: skip
     axes.set_xticks(range(len(names)), names)
-    axes.set_ylabel("loss, % of equity", **_STYLE)
-    axes.set_title("Stress tests: loss (hatched: taken by the book), red: limit", **_STYLE)
+    axes.set_ylabel("loss, % of equity", **_TEXT)
+    axes.set_title("Stress tests: loss (hatched: taken by the book), red: limit", **_TEXT)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.2)
-    axes.legend(fontsize=6.5, frameon=False, ncols=4, loc="upper right")
+    axes.legend(ncols=4, loc="upper right", **_LEGEND)
     return _png(figure)
 
 
-def _png(figure: Figure) -> bytes:
+def backtest_chart(test: VarBacktest) -> bytes:
+    """Return each day's return, the value at risk forecast for it, and the exceptions."""
+    figure = Figure(figsize=(WIDTH_IN, 2.2), dpi=_DPI)
+    axes = figure.subplots()
+    days = np.arange(len(test.var))
+    axes.bar(days, test.returns * 100, 1.0, color=_GREY, linewidth=0, label="return of the day")
+    axes.plot(days, -test.var * 100, color=_BLUE, linewidth=1.1,
+              label=f"value at risk {test.level:.0%}, forecast the day before")  # fmt: skip
+    axes.plot(days[test.hits], test.returns[test.hits] * 100, "o", color=_RED, markersize=3.5,
+              label=f"exceptions: {int(test.hits.sum())}, expected "
+                    f"{len(days) * (1 - test.level):.1f}")  # fmt: skip
+    axes.axhline(0, color=_INK, linewidth=0.5)
+    axes.set_xlim(-0.5, len(days) - 0.5)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.2 * (high - low))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("days of the history", **_TEXT)
+    axes.set_ylabel("%", **_TEXT)
+    axes.set_title(f"Back-test of the paths' model ({test.model}), {len(days)} days", **_TEXT)
+    axes.legend(ncols=3, loc="upper left", **_LEGEND)
+    return _png(figure)
+
+
+def _png(figure: Figure, ticks: float = 7) -> bytes:
     for axes in figure.axes:
-        axes.tick_params(labelsize=7, colors=_INK)
+        axes.tick_params(labelsize=ticks, colors=_INK)
         axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     buffer = io.BytesIO()

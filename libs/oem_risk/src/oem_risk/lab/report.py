@@ -14,12 +14,16 @@ from oem_security.clock import rfc3339
 from oem_security.files import write_atomic
 
 
-def report_json(result: LabResult, *, config_sha384: str) -> bytes:
+def report_json(
+    result: LabResult, *, config_sha384: str, inputs: Mapping[str, object] | None = None
+) -> bytes:
     """Return the report as canonical JSON bytes.
 
     Args:
         result: What the lab found.
         config_sha384: Hash of the configuration it ran under, hex.
+        inputs: What else it needs to be run again, as JSON values: which data, strategies and book;
+            read back by whoever composes the run.
     """
     document = {
         "kind": "paper_labs",
@@ -27,24 +31,31 @@ def report_json(result: LabResult, *, config_sha384: str) -> bytes:
         "synthetic_data": result.synthetic,
         "span": [rfc3339(t) for t in result.span_ns],
         "settings": asdict(result.settings),
+        "inputs": inputs or {},
         "strategies": [{"name": n, "capital_share": s} for n, s in result.strategies],
         "config_sha384": config_sha384,
         "data_sha384": result.hashes,
         "data_quality": {symbol: report.as_json() for symbol, report in result.data.items()},
         "versions": {name: version(name) for name in ("oem-risk", "numpy", "scipy")},
-        "profiles": [_profile_json(profile) for profile in result.profiles],
+        "profiles": [_profile_json(profile, result.bars_per_day) for profile in result.profiles],
+        "var_backtest": result.backtest.as_json() if result.backtest else None,
     }
-    return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
+    return (json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
 def write_lab_report(
-    result: LabResult, folder: Path, *, config_sha384: str, name: str = "paper_labs"
+    result: LabResult,
+    folder: Path,
+    *,
+    config_sha384: str,
+    name: str = "paper_labs",
+    inputs: Mapping[str, object] | None = None,
 ) -> tuple[Path, Path]:
     """Write `name.json` and `name.pdf` into `folder`, each in one piece; return their paths."""
     from oem_risk.lab.pdf import report_pdf
 
     folder.mkdir(parents=True, exist_ok=True)
-    data = report_json(result, config_sha384=config_sha384)
+    data = report_json(result, config_sha384=config_sha384, inputs=inputs)
     json_path, pdf_path = folder / f"{name}.json", folder / f"{name}.pdf"
     pdf = report_pdf(result, json_sha384=hashlib.sha384(data).hexdigest())
     write_atomic(json_path, data)
@@ -52,12 +63,16 @@ def write_lab_report(
     return json_path, pdf_path
 
 
-def _profile_json(result: ProfileResult) -> Mapping[str, object]:
+def _profile_json(result: ProfileResult, bars_per_day: int) -> Mapping[str, object]:
+    fan = {name: row.tolist() for name, row in result.paths.fan_quantiles().items()}
     return {
         "profile": result.profile.model_dump(),
         "verdict": result.verdict.value,
         "drawdown_gate": result.drawdown_gate.as_json(),
         "daily_loss_gate": result.daily_loss_gate.as_json(),
+        "drawdown_q95": result.drawdown.as_json(),
         "quantiles": result.quantiles(),
+        "limits": [use.as_json() for use in result.limits()],
+        "fan": {"days": (result.paths.fan_steps / bars_per_day).tolist(), **fan},
         "stress": [stress.as_json() for stress in result.stress],
     }

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oem_risk.data.bars import Bars
 from oem_risk.data.quality import QualityReport, QualityVerdict
 from oem_risk.data.quality_bars import check_bars
 from oem_risk.errors import LabProblem
-from oem_risk.lab.simulate import LabStrategy, Market, PathResults, Plan, Progress, simulate
+from oem_risk.lab.backtest import VarBacktest, backtest_paths
+from oem_risk.lab.settings import LabSettings
+from oem_risk.lab.simulate import Enough, LabStrategy, Market, PathResults, Plan, Progress, simulate
 from oem_risk.lab.stress import (
     FillModel,
     LinearBook,
@@ -22,38 +23,43 @@ from oem_risk.lab.stress import (
     run_stress,
     shipped_scenarios,
 )
-from oem_risk.lab.verdict import ProbabilityGate, Verdict, probability_gate
+from oem_risk.lab.verdict import ProbabilityGate, Verdict, probability_gate, sequential_gate
 from oem_risk.limits.profile import RiskProfile
+from oem_risk.measures.drawdown import drawdown_quantile
+from oem_risk.measures.estimate import Estimate
+from oem_risk.paths.calibrate import fit_paths
 
 DAY_NS = 86_400 * 10**9
 MAX_BREACH_PROBABILITY = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class LabSettings:
-    """How the lab is run; all of it stands in the report.
+class LimitUse:
+    """How far the simulated paths went into one limit.
 
     Attributes:
-        paths: Paths per profile, >= 100.
-        horizon_days: Days ahead, >= 1.
-        mean_block_days: Mean block of the stationary bootstrap, days, > 0.
-        seed: Root seed.
-        cost_bps: Cost of turnover, basis points: half spread plus commission.
-        spread_bps: Usual spread, for the stress tests.
-        depth_share: Share of a bar's mean volume that stands on one side of the book, > 0.
-        equity: Equity the stress tests sell with, quote units, > 0.
-        confidence: Confidence of every gate, in (0, 1).
+        name: The limit, as in `RiskProfile` without `max_`.
+        limit: Its value.
+        unit: `equity`, `x`, `peak`, `a year` or `symbols`.
+        median: Of the paths.
+        high: 95 % of the paths stay below.
+        worst: The furthest path.
+        rule: Whether the engine holds it by refusing orders (True), or it can only be reached.
     """
 
-    paths: int = 2048
-    horizon_days: int = 30
-    mean_block_days: float = 1.0
-    seed: int = 20260101
-    cost_bps: float = 11.0
-    spread_bps: float = 2.0
-    depth_share: float = 0.1
-    equity: float = 100_000.0
-    confidence: float = 0.95
+    name: str
+    limit: float
+    unit: str
+    median: float
+    high: float
+    worst: float
+    rule: bool
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "limit": self.name, "value": self.limit, "unit": self.unit, "q50": self.median,
+            "q95": self.high, "worst": self.worst, "held_by_orders": self.rule,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class ProfileResult:
         drawdown_gate: Probability of reaching the drawdown limit within the horizon.
         daily_loss_gate: Probability of reaching the daily loss limit on some day of the horizon;
             informative, it does not decide: the engine stops entries when it happens.
+        drawdown: The drawdown that 95 % of the paths stay below, with its interval.
         stress: The stress tests.
         paths: Results by path.
         verdict: FAIL when the drawdown gate or a stress test fails, INCONCLUSIVE when the gate
@@ -74,6 +81,7 @@ class ProfileResult:
     profile: RiskProfile
     drawdown_gate: ProbabilityGate
     daily_loss_gate: ProbabilityGate
+    drawdown: Estimate
     stress: tuple[StressResult, ...]
     paths: PathResults
     verdict: Verdict
@@ -81,14 +89,36 @@ class ProfileResult:
     def quantiles(self) -> dict[str, dict[str, float]]:
         """Return 5 %, 50 % and 95 % quantiles of return, drawdown and turnover."""
         columns = {
-            "total_return": self.paths.total_return,
-            "max_drawdown": self.paths.max_drawdown,
-            "turnover": self.paths.turnover,
+            "total_return": self.paths.columns.total_return,
+            "max_drawdown": self.paths.columns.max_drawdown,
+            "turnover": self.paths.columns.turnover,
+            "volatility": self.paths.columns.volatility,
         }
         return {
             name: {f"q{q:02d}": float(np.quantile(values, q / 100)) for q in (5, 50, 95)}
             for name, values in columns.items()
         }
+
+    def limits(self) -> tuple[LimitUse, ...]:
+        """Return how far the paths went into each limit."""
+        profile, columns = self.profile, self.paths.columns
+        rows = (
+            ("position", profile.max_position, "equity", columns.position, True),
+            ("leverage", profile.max_leverage, "x", columns.leverage, True),
+            ("order", profile.max_order, "equity", columns.order, True),
+            ("open_positions", float(profile.max_open_positions), "symbols",
+             columns.open_positions, True),
+            ("daily_loss", profile.max_daily_loss, "equity", columns.worst_day, False),
+            ("drawdown", profile.max_drawdown, "peak", columns.max_drawdown, False),
+            ("volatility_target", profile.volatility_target, "a year", columns.volatility, False),
+        )  # fmt: skip
+        return tuple(
+            LimitUse(
+                name, limit, unit, float(np.median(values)), float(np.quantile(values, 0.95)),
+                float(values.max()), rule,
+            )
+            for name, limit, unit, values, rule in rows
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +133,9 @@ class LabResult:
         synthetic: Whether any of the data was generated.
         span_ns: First opening and last closing time of the history.
         profiles: Result by profile.
+        backtest: The path model's value at risk held against the history; None where it is too
+            short. It says how far the paths can be believed and does not decide.
+        bars_per_day: Bars of the history in a day.
     """
 
     settings: LabSettings
@@ -112,6 +145,8 @@ class LabResult:
     synthetic: bool
     span_ns: tuple[int, int]
     profiles: tuple[ProfileResult, ...]
+    backtest: VarBacktest | None
+    bars_per_day: int
 
     @property
     def verdict(self) -> Verdict:
@@ -132,44 +167,41 @@ def run_lab(
     scenarios: Sequence[StressScenario] | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> LabResult:
     """Run Paper Labs.
 
     Args:
         bars: History of each symbol, all at the same times.
         strategies: Strategy and its share of capital, in (0, 1].
-        profiles: The profiles to judge.
+        profiles: The profiles to judge, at least one.
         settings: How to run it; None takes the defaults.
         fills: The book the stress tests sell into; None takes an evenly filled one.
         scenarios: Stress tests; None takes the three shipped ones.
         executor: Runs the simulation; results do not depend on it.
-        progress: Called with (blocks done, blocks in all), over all profiles.
+        progress: Called with (blocks done, blocks in all); where paths are added until decided
+            the second number grows with the first.
+        cancelled: Asked before each block; True ends the run.
 
     Raises:
         LabProblem: Unusable data, too little history, or settings out of range.
+        RunCancelled: `cancelled` said so.
     """
     settings = settings or LabSettings()
+    settings.require()
+    if not profiles:
+        raise LabProblem("no profile to judge", where="profiles", remedy="name at least one")
     quality = {b.symbol: check_bars(b, at_least=100) for b in bars}
     _require_usable(quality)
     market = _market(bars)
     plan = _plan(market, tuple(strategies), settings)
-    if market.log_returns.shape[1] < 2 * settings.mean_block_days * market.bars_per_day:
-        raise LabProblem(
-            f"{market.log_returns.shape[1]} bars of history are too few for blocks of "
-            f"{settings.mean_block_days} days",
-            where="market data",
-            remedy="use a longer history or shorter blocks",
-        )
     depths = np.array([float(b.volume.mean()) * settings.depth_share for b in bars])
-    results = []
-    for number, profile in enumerate(profiles):
-        done = number * plan.blocks
-
-        def step(block: int, _: int, done: int = done) -> None:
-            if progress:
-                progress(done + block, plan.blocks * len(profiles))
-
-        paths = simulate(market, plan, profile, executor=executor, progress=step)
+    simulated = simulate(
+        market, plan, profiles, executor=executor, progress=progress,
+        enough=_decided(settings) if settings.sequential else None, cancelled=cancelled,
+    )  # fmt: skip
+    results: list[ProfileResult] = []
+    for profile, paths in zip(profiles, simulated, strict=True):
         stress = tuple(
             run_stress(
                 scenario,
@@ -182,7 +214,7 @@ def run_lab(
             )
             for scenario in (scenarios or shipped_scenarios())
         )
-        results.append(_judge(profile, paths, stress, settings.confidence))
+        results.append(_judge(profile, paths, stress, settings))
     first = bars[0]
     return LabResult(
         settings=settings,
@@ -192,26 +224,48 @@ def run_lab(
         synthetic=any(b.synthetic for b in bars),
         span_ns=(int(first.open_ns[0]), int(first.open_ns[-1]) + first.interval_ns),
         profiles=tuple(results),
+        backtest=backtest_paths(settings.path_model, market.log_returns, market.bars_per_day),
+        bars_per_day=market.bars_per_day,
     )
 
 
+def _decided(settings: LabSettings) -> Enough:
+    def enough(events: int, paths: int) -> bool:
+        found = sequential_gate(
+            events, paths, limit=MAX_BREACH_PROBABILITY, confidence=settings.confidence
+        )
+        return found.verdict is not Verdict.INCONCLUSIVE
+
+    return enough
+
+
 def _judge(
-    profile: RiskProfile, paths: PathResults, stress: tuple[StressResult, ...], confidence: float
+    profile: RiskProfile,
+    paths: PathResults,
+    stress: tuple[StressResult, ...],
+    settings: LabSettings,
 ) -> ProfileResult:
-    def gate(losses: NDArray[np.float64], limit: float) -> ProbabilityGate:
-        return probability_gate(
-            int((losses >= limit).sum()),
-            len(losses),
-            limit=MAX_BREACH_PROBABILITY,
-            confidence=confidence,
+    # both gates stop with the run, so both need intervals that allow for its stopping
+    gate = sequential_gate if settings.sequential else probability_gate
+
+    def judged(events: int) -> ProbabilityGate:
+        return gate(
+            events, paths.paths, limit=MAX_BREACH_PROBABILITY, confidence=settings.confidence
         )
 
-    drawdown = gate(paths.max_drawdown, profile.max_drawdown)
+    drawdown = judged(paths.drawdown_events)
     verdict = drawdown.verdict
     if any(result.verdict is Verdict.FAIL for result in stress):
         verdict = Verdict.FAIL
     return ProfileResult(
-        profile, drawdown, gate(paths.worst_day, profile.max_daily_loss), stress, paths, verdict
+        profile,
+        drawdown,
+        judged(paths.daily_loss_events),
+        # of the paths whose number was fixed: this interval does not allow for stopping
+        drawdown_quantile(paths.columns.max_drawdown[: settings.paths], 0.95, settings.confidence),
+        stress,
+        paths,
+        verdict,
     )
 
 
@@ -253,19 +307,23 @@ def _market(bars: Sequence[Bars]) -> Market:
 def _plan(
     market: Market, strategies: tuple[tuple[LabStrategy, float], ...], settings: LabSettings
 ) -> Plan:
-    if settings.paths < 100 or settings.horizon_days < 1 or settings.mean_block_days <= 0:
-        raise LabProblem(
-            "the lab needs at least 100 paths, 1 day and a positive block",
-            where="settings",
-            remedy="raise paths, horizon_days or mean_block_days",
-        )
     if not strategies:
         raise LabProblem("no strategy to simulate", where="strategies", remedy="name at least one")
+    observations = market.log_returns.shape[1]
+    block = max(1.0, settings.mean_block_days * market.bars_per_day)
+    if observations < 2 * block:
+        raise LabProblem(
+            f"{observations} bars of history are too few for blocks of "
+            f"{settings.mean_block_days} days",
+            where="market data",
+            remedy="use a longer history or shorter blocks",
+        )
     return Plan(
+        model=fit_paths(settings.path_model, market.log_returns, block=block),
         strategies=strategies,
         paths=settings.paths,
+        most_paths=max(settings.most_paths, settings.paths),
         steps=settings.horizon_days * market.bars_per_day,
-        mean_block=max(1.0, settings.mean_block_days * market.bars_per_day),
         cost_bps=settings.cost_bps,
         seed=settings.seed,
     )

@@ -1,20 +1,27 @@
-"""Simulate strategies under a profile on bootstrapped paths, block by block."""
+"""Simulate strategies under a profile on the paths of a model, block by block."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oem_risk.lab.trade import PathColumns, trade
 from oem_risk.limits.profile import RiskProfile
-from oem_risk.paths.blocks import BLOCK_PATHS, block_rng
-from oem_risk.paths.bootstrap import bootstrap_prices
+from oem_risk.paths.blocks import BLOCK_PATHS, Floats, block_rng, in_order
+from oem_risk.paths.joint import JointModel
 
 Progress = Callable[[int, int], None]
+KEPT_PATHS = 1 << 16
+"""Paths whose columns are kept for quantiles; the gates count all paths."""
+FAN_PATHS = 1 << 12
+"""Paths whose equity is kept for the fan chart."""
+_FAN_POINTS = 60
 
 
 class LabStrategy(Protocol):
@@ -48,10 +55,15 @@ class Market:
     """
 
     symbols: tuple[str, ...]
-    log_returns: NDArray[np.float64]
-    start_prices: NDArray[np.float64]
+    log_returns: Floats
+    start_prices: Floats
     bars_per_day: int
     bars_per_year: float
+
+    @property
+    def volatility(self) -> Floats:
+        """Annualised volatility of each symbol, shape (symbols,)."""
+        return np.asarray(self.log_returns.std(axis=1, ddof=1) * np.sqrt(self.bars_per_year))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +71,20 @@ class Plan:
     """How a profile is simulated.
 
     Attributes:
+        model: Draws the paths of all symbols, one step a bar.
         strategies: Pairs of strategy and share of capital.
-        paths: Number of paths, >= 1.
+        paths: Number of paths, >= 1; fewest, where paths are added until decided.
+        most_paths: Most paths; equal to `paths` when their number is fixed.
         steps: Bars ahead of the warm-up, >= 1.
-        mean_block: Mean block length of the bootstrap, bars.
         cost_bps: Cost of turnover: half spread plus commission, basis points.
         seed: Root seed.
     """
 
+    model: JointModel
     strategies: tuple[tuple[LabStrategy, float], ...]
     paths: int
+    most_paths: int
     steps: int
-    mean_block: float
     cost_bps: float
     seed: int
 
@@ -80,134 +94,203 @@ class Plan:
 
     @property
     def blocks(self) -> int:
+        """Blocks of the fewest paths."""
         return -(-self.paths // BLOCK_PATHS)
+
+    @property
+    def fan_grid(self) -> NDArray[np.int64]:
+        """Steps at which equity is kept, 0 is the start."""
+        points = min(self.steps, _FAN_POINTS) + 1
+        return np.unique(np.linspace(0, self.steps, points).round().astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)
 class PathResults:
-    """What is kept of each path; the paths themselves are never stored.
+    """What is kept of a run; the paths themselves are never stored.
 
     Attributes:
-        total_return: Return over the horizon, shape (paths,).
-        max_drawdown: Largest loss from a peak, as a fraction, shape (paths,).
-        worst_day: Largest loss within one day, as a fraction of the day's start, shape (paths,).
-        turnover: Traded notional as a multiple of equity, shape (paths,).
-        sample: Equity of the first paths for the fan chart, shape (kept, steps + 1).
+        paths: Number of paths simulated.
+        drawdown_events: Paths that reached the profile's drawdown limit.
+        daily_loss_events: Paths that reached its daily loss limit on some day.
+        columns: What each of the first paths came to; at most `KEPT_PATHS`.
+        fan_steps: Steps at which equity was kept, 0 is the start.
+        fan: (paths, points) equity of the first paths at those steps; at most `FAN_PATHS`.
     """
 
-    total_return: NDArray[np.float64]
-    max_drawdown: NDArray[np.float64]
-    worst_day: NDArray[np.float64]
-    turnover: NDArray[np.float64]
-    sample: NDArray[np.float64]
+    paths: int
+    drawdown_events: int
+    daily_loss_events: int
+    columns: PathColumns
+    fan_steps: NDArray[np.int64]
+    fan: Floats
+
+    def fan_quantiles(self) -> dict[str, Floats]:
+        """Return the 5, 25, 50, 75 and 95 % quantiles of equity at each kept step."""
+        levels = (5, 25, 50, 75, 95)
+        found = np.quantile(self.fan, [level / 100 for level in levels], axis=0)
+        return {f"q{level:02d}": row for level, row in zip(levels, found, strict=True)}
+
+
+Enough = Callable[[int, int], bool]
+"""Asked with (drawdown events, paths) after each block from the fewest paths on: may it stop?"""
 
 
 def simulate(
     market: Market,
     plan: Plan,
-    profile: RiskProfile,
+    profiles: Sequence[RiskProfile],
     *,
     executor: Executor | None = None,
     progress: Progress | None = None,
-) -> PathResults:
-    """Return the results of all paths; bit-identical for any executor and number of workers.
+    enough: Enough | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> tuple[PathResults, ...]:
+    """Simulate profiles on the same paths; the result does not depend on the executor.
 
     Args:
-        market: History to draw from.
-        plan: Strategies, number of paths, horizon, cost, seed.
-        profile: Limits that cap the exposure.
+        market: The history.
+        plan: Model, strategies, number of paths, horizon, cost, seed.
+        profiles: Limits that cap the exposure; prices and what the strategies want of them are
+            computed once for all.
         executor: Runs the blocks; None runs them here.
-        progress: Called with (blocks done, blocks in all).
+        progress: Called with (blocks done, blocks in all); the second number is that of the fewest
+            paths, and grows with the first where paths are added until decided.
+        enough: Ends a profile's run once the fewest paths are done; None runs all of them.
+        cancelled: Asked before each block; True ends the run.
+
+    Returns:
+        Results by profile.
+
+    Raises:
+        RunCancelled: `cancelled` said so.
     """
-    sizes = [min(BLOCK_PATHS, plan.paths - b * BLOCK_PATHS) for b in range(plan.blocks)]
-    jobs: Sequence[tuple[int, int]] = list(enumerate(sizes))
-    parts: list[PathResults] = []
-    if executor is None:
-        for block, size in jobs:
-            parts.append(simulate_block(market, plan, profile, block, size))
-            if progress:
-                progress(len(parts), len(jobs))
-    else:
-        futures = [
-            executor.submit(simulate_block, market, plan, profile, block, size)
-            for block, size in jobs
-        ]
-        for future in futures:
-            parts.append(future.result())
-            if progress:
-                progress(len(parts), len(jobs))
-    return PathResults(
-        total_return=np.concatenate([p.total_return for p in parts]),
-        max_drawdown=np.concatenate([p.max_drawdown for p in parts]),
-        worst_day=np.concatenate([p.worst_day for p in parts]),
-        turnover=np.concatenate([p.turnover for p in parts]),
-        sample=parts[0].sample,
+    running = [_Tally(profile) for profile in profiles]
+    # the last block may be short; each is asked for the profiles still undecided when it is sent
+    jobs = (
+        (
+            first // BLOCK_PATHS,
+            min(BLOCK_PATHS, plan.most_paths - first),
+            tuple(i for i, tally in enumerate(running) if not tally.ended),
+        )
+        for first in range(0, plan.most_paths, BLOCK_PATHS)
     )
+    work = partial(simulate_block, market, plan, tuple(profiles))
+    blocks = in_order(work, jobs, executor, cancelled=cancelled)
+    for number, found in enumerate(blocks, start=1):
+        for i, (part, fan) in found.items():
+            tally = running[i]
+            if tally.ended:  # decided while this block was under way
+                continue
+            tally.add(part, fan)
+            if number >= plan.blocks and enough is not None:
+                tally.ended = enough(tally.drawdowns, tally.paths)
+        if progress:
+            progress(number, max(number, plan.blocks))
+        if all(tally.ended for tally in running):
+            blocks.close()
+            break
+    return tuple(tally.results(plan.fan_grid) for tally in running)
+
+
+class _Tally:
+    """What one profile's blocks have come to so far."""
+
+    def __init__(self, profile: RiskProfile) -> None:
+        self.profile = profile
+        self.ended = False
+        self.paths = self.drawdowns = self.daily_losses = 0
+        self._columns: list[PathColumns] = []
+        self._fans: list[Floats] = []
+
+    def add(self, part: PathColumns, fan: Floats) -> None:
+        if self.paths < KEPT_PATHS:
+            self._columns.append(part)
+        if self.paths < FAN_PATHS:
+            self._fans.append(fan)
+        self.paths += len(part.max_drawdown)
+        self.drawdowns += int((part.max_drawdown >= self.profile.max_drawdown).sum())
+        self.daily_losses += int((part.worst_day >= self.profile.max_daily_loss).sum())
+
+    def results(self, grid: NDArray[np.int64]) -> PathResults:
+        joined = PathColumns(
+            *(
+                np.concatenate([getattr(part, name) for part in self._columns])
+                for name in PathColumns.names()
+            )
+        )
+        fan = np.concatenate(self._fans)
+        return PathResults(self.paths, self.drawdowns, self.daily_losses, joined, grid, fan)
 
 
 def simulate_block(
-    market: Market, plan: Plan, profile: RiskProfile, block: int, size: int
-) -> PathResults:
-    """Simulate one block of paths with the block's own seed."""
+    market: Market,
+    plan: Plan,
+    profiles: tuple[RiskProfile, ...],
+    block: int,
+    size: int,
+    wanted: tuple[int, ...],
+) -> dict[int, tuple[PathColumns, Floats]]:
+    """Simulate one block of paths with the block's own seed.
+
+    Returns:
+        Columns and equity by index of each wanted profile.
+    """
     steps = plan.warmup + plan.steps
-    prices = bootstrap_prices(
-        block_rng(plan.seed, block),
-        market.log_returns,
-        market.start_prices,
-        paths=size,
-        steps=steps - 1,
-        mean_block=plan.mean_block,
-    )
-    net = np.zeros((size, plan.steps))
-    turnover = np.zeros(size)
-    exposure = _exposure(market, plan, profile, prices)
-    for symbol in range(len(market.symbols)):
-        held = exposure[symbol]
-        moves = prices[symbol, :, plan.warmup :] / prices[symbol, :, plan.warmup - 1 : -1] - 1
-        net += held[:, :-1] * moves
-        traded = np.abs(np.diff(held, axis=1, prepend=0.0))[:, :-1]
-        net -= traded * (plan.cost_bps * 1e-4)
-        turnover += traded.sum(axis=1)
-    equity = np.cumprod(1 + np.maximum(net, -1.0), axis=1)
-    equity = np.concatenate([np.ones((size, 1)), equity], axis=1)
-    peak = np.maximum.accumulate(equity, axis=1)
-    # equity of 0 is a drawdown of 1, which the division gives
-    drawdown = (1 - equity / peak).max(axis=1)
-    return PathResults(
-        total_return=equity[:, -1] - 1,
-        max_drawdown=drawdown,
-        worst_day=_worst_day(equity, market.bars_per_day),
-        turnover=turnover,
-        sample=equity[: min(size, BLOCK_PATHS)],
-    )
-
-
-def _exposure(
-    market: Market, plan: Plan, profile: RiskProfile, prices: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Exposure by symbol as a fraction of equity, shape (symbols, paths, steps + 1), capped."""
-    count = len(market.symbols)
-    volatility = market.log_returns.std(axis=1, ddof=1) * np.sqrt(market.bars_per_year)
-    scale = np.minimum(profile.volatility_target / volatility, profile.max_leverage)
-    exposure = np.zeros((count, prices.shape[1], plan.steps + 1))
-    for symbol in range(count):
-        wanted = sum(
-            share * strategy.targets(prices[symbol]) for strategy, share in plan.strategies
+    # always a whole block, so that a longer run begins with the same paths
+    moves = plan.model.log_returns(block_rng(plan.seed, block), BLOCK_PATHS, steps - 1)[:, :size]
+    prices = np.zeros((*moves.shape[:2], steps))
+    np.cumsum(moves, axis=2, out=prices[:, :, 1:])
+    np.exp(prices, out=prices)
+    prices *= market.start_prices[:, None, None]
+    gains = prices[:, :, plan.warmup :] / prices[:, :, plan.warmup - 1 : -1] - 1
+    targets = strategy_targets(plan, prices)
+    return {
+        i: trade(
+            wanted_exposure(market, profiles[i], targets),
+            gains,
+            profiles[i],
+            cost_bps=plan.cost_bps,
+            bars_per_day=market.bars_per_day,
+            bars_per_year=market.bars_per_year,
+            grid=plan.fan_grid,
         )
-        exposure[symbol] = np.asarray(wanted)[:, plan.warmup - 1 :] * scale[symbol]
+        for i in wanted
+    }
+
+
+def strategy_targets(plan: Plan, prices: Floats) -> Floats:
+    """Return what the strategies together want at the start of each bar.
+
+    Args:
+        plan: Names the strategies, their shares and the warm-up.
+        prices: (symbols, paths, warm-up + steps) closing prices.
+
+    Returns:
+        (symbols, paths, steps) targets in [-1, 1].
+    """
+    found = np.empty((*prices.shape[:2], plan.steps))
+    for symbol, closes in enumerate(prices):
+        total = sum(share * strategy.targets(closes) for strategy, share in plan.strategies)
+        found[symbol] = np.asarray(total)[:, plan.warmup - 1 : -1]
+    return found
+
+
+def wanted_exposure(market: Market, profile: RiskProfile, targets: Floats) -> Floats:
+    """Return the exposure wanted at the start of each bar, shape (symbols, paths, steps).
+
+    Each symbol is scaled to the volatility target, then all are cut to the position limit, together
+    to the leverage limit, and together to the volatility target, which is held against the sum of
+    the symbols' volatilities: what they would have if all moved as one.
+    """
+    volatility = market.volatility
+    scale = np.minimum(
+        profile.volatility_target / np.maximum(volatility, 1e-12), profile.max_leverage
+    )
+    exposure = targets * scale[:, None, None]
     np.clip(exposure, -profile.max_position, profile.max_position, out=exposure)
-    gross = np.abs(exposure).sum(axis=0)
-    over = gross > profile.max_leverage
-    if over.any():
-        exposure *= np.where(over, profile.max_leverage / np.maximum(gross, 1e-12), 1.0)
+    size = np.abs(exposure)
+    gross = np.maximum(size.sum(axis=0), 1e-12)
+    together = np.maximum((size * volatility[:, None, None]).sum(axis=0), 1e-12)
+    cut = np.minimum(profile.max_leverage / gross, profile.volatility_target / together)
+    exposure *= np.minimum(cut, 1.0)
     return exposure
-
-
-def _worst_day(equity: NDArray[np.float64], bars_per_day: int) -> NDArray[np.float64]:
-    starts = np.arange(0, equity.shape[1] - 1, bars_per_day)
-    worst = np.zeros(len(equity))
-    for start in starts:
-        day = equity[:, start : start + bars_per_day + 1]
-        base = np.maximum(day[:, 0], 1e-300)
-        np.maximum(worst, 1 - day.min(axis=1) / base, out=worst)
-    return worst

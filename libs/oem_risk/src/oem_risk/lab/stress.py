@@ -107,6 +107,9 @@ class StressResult:
         bars_to_exit: Bars from the first loss limit to flat; -1 when it was never sold out.
         limit: The profile's drawdown limit.
         verdict: PASS while the loss stays inside the limit.
+        parts: Where the loss came from, as fractions of equity that add up to it: the market
+            before the daily loss limit was reached, during the latency, while selling, and what
+            the book took.
     """
 
     scenario: str
@@ -116,6 +119,7 @@ class StressResult:
     bars_to_exit: int
     limit: float
     verdict: Verdict
+    parts: tuple[tuple[str, float], ...] = ()
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -126,6 +130,7 @@ class StressResult:
             "bars_to_exit": self.bars_to_exit,
             "limit": self.limit,
             "verdict": self.verdict.value,
+            "parts": dict(self.parts),
         }
 
 
@@ -159,10 +164,15 @@ def run_stress(
     start = held.copy()
     cash = equity - float((held * prices).sum())
     slippage, trigger, flat_at = 0.0, -1, -1
-    value = equity
+    value, before = equity, prices
+    market = dict.fromkeys(("before the limit", "latency", "while selling"), 0.0)
     for bar, factor in enumerate(scenario.price_factors()):
         mids = prices * factor
         value = cash + float((held * mids).sum())
+        late = trigger >= 0 and bar <= trigger + scenario.latency_bars
+        phase = "before the limit" if trigger < 0 else "latency" if late else "while selling"
+        market[phase] += float((held * (before - mids)).sum())
+        before = mids
         if trigger < 0 and 1 - value / equity >= profile.max_daily_loss:
             trigger = bar
         if trigger < 0 or bar < trigger + scenario.latency_bars:
@@ -192,4 +202,8 @@ def run_stress(
         bars_to_exit=flat_at - trigger if flat_at >= 0 else -1,
         limit=profile.max_drawdown,
         verdict=Verdict.PASS if loss <= profile.max_drawdown else Verdict.FAIL,
+        parts=(
+            *((name, lost / equity) for name, lost in market.items()),
+            ("book", float(slippage / equity)),
+        ),
     )

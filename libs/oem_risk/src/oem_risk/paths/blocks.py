@@ -6,17 +6,18 @@ Only what a block is reduced to leaves it: no paths x steps matrix of a whole ru
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oem_risk.errors import LabProblem
+from oem_risk.errors import LabProblem, RunCancelled
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 BLOCK_PATHS = 256
 """Paths generated and reduced together; each block has its own seed."""
 _AHEAD = 8
@@ -69,6 +70,7 @@ def simulate_paths(
     seed: int,
     executor: Executor | None = None,
     progress: Callable[[int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[PathBlock]:
     """Yield the blocks of a run in order; memory does not grow with the number of paths.
 
@@ -80,9 +82,11 @@ def simulate_paths(
         executor: Where blocks are computed; None is here and now. A `ProcessPoolExecutor` or
             Dask's `Client.get_executor()` will do. A few blocks are computed ahead.
         progress: Called with the number of paths done after each block.
+        cancelled: Asked before each block; True ends the run.
 
     Raises:
         LabProblem: No paths or no steps.
+        RunCancelled: `cancelled` said so.
     """
     if paths < 1 or steps < 1:
         raise LabProblem(
@@ -90,26 +94,55 @@ def simulate_paths(
             where="paths",
             remedy="ask for at least one path and one step",
         )
-    sizes = [min(BLOCK_PATHS, paths - first) for first in range(0, paths, BLOCK_PATHS)]
-    waiting: deque[Future[PathBlock]] = deque()
-    upcoming = iter(enumerate(sizes))
+    sizes = (min(BLOCK_PATHS, paths - first) for first in range(0, paths, BLOCK_PATHS))
+    jobs = ((model, size, steps, seed, number) for number, size in enumerate(sizes))
     done = 0
+    for block in in_order(compute_block, jobs, executor, cancelled=cancelled):
+        done += block.terminal.size
+        if progress is not None:
+            progress(done)
+        yield block
+
+
+def in_order(
+    work: Callable[..., T],
+    jobs: Iterable[tuple[object, ...]],
+    executor: Executor | None,
+    *,
+    cancelled: Callable[[], bool] | None = None,
+) -> Generator[T, None, None]:
+    """Yield `work(*job)` of each job in order, a few computed ahead by the executor.
+
+    Whoever closes the iterator, or stops it by an error, cancels what has not begun.
+
+    Args:
+        work: A function that can be pickled.
+        jobs: Its arguments; taken as they are needed, so there may be any number.
+        executor: Where it runs; None is here and now.
+        cancelled: Asked before each result; True ends the run.
+
+    Raises:
+        RunCancelled: `cancelled` said so.
+    """
+    waiting: deque[Future[T]] = deque()
+    upcoming = iter(jobs)
     try:
-        for _ in sizes:
+        while True:
+            if cancelled is not None and cancelled():
+                raise RunCancelled(
+                    "the run was cancelled", where="simulation", remedy="start it again"
+                )
             if executor is None:
-                number, size = next(upcoming)
-                block = compute_block(model, size, steps, seed, number)
-            else:
-                while len(waiting) < _AHEAD and (item := next(upcoming, None)) is not None:
-                    number, size = item
-                    waiting.append(executor.submit(compute_block, model, size, steps, seed, number))
-                block = waiting.popleft().result()
-            done += block.terminal.size
-            if progress is not None:
-                progress(done)
-            yield block
+                if (job := next(upcoming, None)) is None:
+                    return
+                yield work(*job)
+                continue
+            while len(waiting) < _AHEAD and (job := next(upcoming, None)) is not None:
+                waiting.append(executor.submit(work, *job))
+            if not waiting:
+                return
+            yield waiting.popleft().result()
     finally:
-        # whoever stops listening stops the run
         for future in waiting:
             future.cancel()
 

@@ -63,7 +63,7 @@ def fit_paths(kind: PathKind, log_returns: ArrayLike, *, block: float = 1.0) -> 
             )
 
 
-def fit_merton(log_returns: ArrayLike, *, rounds: int = 500) -> JointMerton:
+def fit_merton(log_returns: ArrayLike, *, rounds: int = 200) -> JointMerton:
     """Fit a jump diffusion with common jumps by maximum likelihood.
 
     At most one jump a step is assumed while fitting (Ball, Torous, "A simplified jump process for
@@ -97,7 +97,7 @@ def fit_merton(log_returns: ArrayLike, *, rounds: int = 500) -> JointMerton:
         both = np.logaddexp(quiet, loud)
         weight = np.exp(loud - both)
         likelihood = float(both.sum())
-        if abs(likelihood - before) < 1e-9 * n:
+        if abs(likelihood - before) < 1e-8 * n:
             break
         before = likelihood
     expected = np.expm1(jump_mean + np.diag(jump) / 2)
