@@ -34,6 +34,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     imports.add_argument("--keep", choices=("first", "last"), default=None,
                          help="of rows of one time that differ, keep one (default: keep both, "
                          "which the check calls unusable)")  # fmt: skip
+    fetch = verbs.add("fetch", run_fetch, "fetch history through ccxt; goes on after a break")
+    fetch.add_argument("--venue", required=True, help="ccxt's id of the exchange")
+    fetch.add_argument("--symbol", required=True, help="symbol such as BTC/USDT")
+    fetch.add_argument("--kind", choices=("bars", "trades", "funding"), default="bars",
+                       help="what to fetch (default: bars)")  # fmt: skip
+    fetch.add_argument("--timeframe", default="1h", help="length of the bars (default: 1h)")
+    fetch.add_argument("--since", required=True, metavar="DAY", help="first day, YYYY-MM-DD")
+    fetch.add_argument("--until", metavar="DAY", default="",
+                       help="day after the last (default: now)")  # fmt: skip
+    fetch.add_argument("--to", type=Path, required=True, metavar="DIR",
+                       help="folder where bars/, trades/ or funding/ stand")  # fmt: skip
+    fetch.add_argument("--url", default="",
+                       help="address to ask instead of the venue's own")  # fmt: skip
     check = verbs.add("check", run_check, "check Parquet files; fails when one is unusable")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     check.add_argument(
@@ -63,6 +76,47 @@ def run_import(args: argparse.Namespace, out: Output) -> ExitCode:
         progress=lambda done, total: out.progress("reading", done, total),
     )
     return report_taken(out, taken)
+
+
+def run_fetch(args: argparse.Namespace, out: Output) -> ExitCode:
+    """Fetch history; fails when what came is unusable."""
+    import time
+
+    import oem_risk
+    from oem_security import SystemClock
+
+    kind = oem_risk.DataKind(args.kind)
+    clock = SystemClock()
+    request = oem_risk.FetchRequest(
+        kind=kind,
+        symbol=args.symbol,
+        since_ns=_day_ns(args.since, "--since"),
+        until_ns=_day_ns(args.until, "--until") if args.until else clock.now_ns(),
+        timeframe=args.timeframe if kind is oem_risk.DataKind.BARS else "",
+    )
+    taken = oem_risk.fetch_history(
+        oem_risk.CcxtHistory(args.venue, url=args.url),
+        request,
+        args.to,
+        clock=clock,
+        sleep=time.sleep,
+        progress=lambda done, total: out.progress("hours of history", done, total),
+    )
+    return report_taken(out, [taken])
+
+
+def _day_ns(text: str, flag: str) -> int:
+    import datetime as dt
+
+    from oem_risk import DataProblem
+
+    try:
+        day = dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=dt.UTC)
+    except ValueError:
+        raise DataProblem(
+            f"{text!r} is no day", where=flag, remedy="write it as 2026-01-31"
+        ) from None
+    return int(day.timestamp()) * 10**9
 
 
 def report_taken(out: Output, taken: Sequence[TakenIn]) -> ExitCode:

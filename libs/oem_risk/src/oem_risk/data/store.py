@@ -19,9 +19,14 @@ Series: TypeAlias = Bars | Trades | Quotes | Funding | BookUpdates
 
 def series_path(folder: Path, series: Series) -> Path:
     """Return where a series belongs: `folder/kind/venue_SYMBOL[_timeframe].parquet`."""
-    tail = f"_{series.timeframe}" if isinstance(series, Bars) else ""
-    name = f"{series.venue or 'unknown'}_{file_symbol(series.symbol)}{tail}.parquet"
-    return folder / series.kind.value / name
+    timeframe = series.timeframe if isinstance(series, Bars) else ""
+    return market_path(folder, series.kind, series.venue, series.symbol, timeframe)
+
+
+def market_path(folder: Path, kind: DataKind, venue: str, symbol: str, timeframe: str) -> Path:
+    """Return where a market's data belongs; `timeframe` is empty for other kinds than bars."""
+    tail = f"_{timeframe}" if timeframe else ""
+    return folder / kind.value / f"{venue or 'unknown'}_{file_symbol(symbol)}{tail}.parquet"
 
 
 def write_series(series: Series, path: Path) -> Series:
