@@ -33,7 +33,7 @@ from oem_security.keys import Purpose
 from oem_security.license import Anchors, LicensePaths, open_license
 from oem_security.license_activation import pack_activation, unpack_activation
 from oem_security.license_anchors import save_anchors
-from oem_security.license_install import install_license
+from oem_security.license_install import install_license, note_request
 from oem_security.license_otp import support_code
 from oem_security.license_registry import read_registry
 from oem_security.license_request import read_request
@@ -106,8 +106,7 @@ def test_licence_state_deleted(trade: Trade) -> None:
         trade.verify()
     # installed again, it goes on from what the registry knows, not from the beginning
     trade.clock.ns = T0 + 47 * HOUR
-    trade.take_list(trade.publish())
-    trade.paths.state.unlink()
+    note_request(trade.ask(), trade.paths, trade.site, clock=trade.clock)
     trade.install(data)
     trade.clock.ns = T0 + HOUR
     with pytest.raises(LicenseError, match="it has been"):

@@ -178,11 +178,19 @@ def packed(body: bytes) -> str:
     return PREFIX + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def test_a_bomb_is_not_unpacked() -> None:
+def squeezed(data: bytes) -> bytes:
     squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    bomb = squeezer.compress(bytes(400_000)) + squeezer.flush()
+    return squeezer.compress(data) + squeezer.flush()
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    bomb = squeezed(bytes(400_000))
     with pytest.raises(MalformedError, match="not one licence"):
         unpack_activation(packed(b"\0" + bomb))
+    whole = squeezed(b"x" * 100)
+    for odd in (whole[:-1], whole + b"more"):
+        with pytest.raises(MalformedError, match="not one licence"):
+            unpack_activation(packed(b"\0" + odd))
 
 
 @given(st.binary(max_size=500))
