@@ -40,3 +40,13 @@ async def test_the_sandbox_serves_until_it_is_cancelled() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+def test_a_feed_is_named_by_its_files(tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text('[{"at_s": 0, "do": "reprice", "price": "100"}]')
+    settings = server_settings(dialect="binance", script=script, speed=2.0, loop=True)
+    assert settings.feed is not None
+    assert (settings.feed.speed, settings.feed.loop, len(settings.feed.script)) == (2.0, True, 1)
+    with pytest.raises(BadSettings, match="cannot be read"):
+        server_settings(dialect="binance", recorded={"trades": tmp_path / "none"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -16,6 +16,7 @@ from oem_exec.ccxt_venue.venue import CcxtSettings, CcxtVenue
 from oem_exec.certify import CertificationReport, certify
 from oem_exec.errors import BadSettings
 from oem_exec.venue_server.faults import FaultRule
+from oem_exec.venue_server.feed import feed_of
 from oem_exec.venue_server.server import ServerSettings, VenueServer, instruments_of
 
 
@@ -31,10 +32,33 @@ def server_settings(
     port: int = 0,
     faults: Path | None = None,
     seed: int = 0,
+    min_notional: str = "5",
+    recorded: Mapping[str, Path | None] | None = None,
+    script: Path | None = None,
+    speed: float = 1.0,
+    loop: bool = False,
 ) -> ServerSettings:
-    """Return settings of a venue server; raises `BadSettings` for values that make no sense."""
+    """Return settings of a venue server; raises `BadSettings` for values that make no sense.
+
+    Args:
+        dialect: `binance` or `kraken`.
+        symbol: What is traded.
+        price: Price its book is made around until a feed shows another.
+        tick: Price step.
+        lot: Quantity step.
+        key: Key of the one account.
+        secret: Its secret, base64 for Kraken.
+        port: Port on loopback, 0 for any.
+        faults: JSON file of fault rules.
+        seed: Seed of the faults.
+        min_notional: Smallest price × quantity.
+        recorded: `books`, `trades`, `quotes`, `bars` to a Parquet file that drives the market.
+        script: JSON file of steps that drives the market.
+        speed: Seconds of the feed in one second; 0 plays as fast as it can.
+        loop: Begin the feed again at its end.
+    """
     try:
-        row = {"symbol": symbol, "tick": tick, "lot": lot, "min_notional": "5"}
+        row = {"symbol": symbol, "tick": tick, "lot": lot, "min_notional": min_notional}
         instruments = instruments_of([row])
         prices = {symbol: Decimal(price)}
     except InvalidOperation as error:
@@ -60,6 +84,7 @@ def server_settings(
         port=port,
         rules=rules,
         seed=seed,
+        feed=feed_of(instruments[0], recorded or {}, script, speed=speed, loop=loop),
     )
 
 

@@ -24,6 +24,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--secret", default="c2FuZGJveA==", help="its secret (base64 for Kraken)")
     serve.add_argument("--faults", type=Path, metavar="FILE", help="JSON list of fault rules")
     serve.add_argument("--seed", type=int, default=0, help="seed of the faults")
+    serve.add_argument("--min-notional", default="5", help="smallest price times quantity")
+    for name, what in (
+        ("books", "recorded book updates"),
+        ("trades", "recorded trades"),
+        ("quotes", "recorded quotes"),
+        ("bars", "recorded bars"),
+    ):
+        serve.add_argument(
+            f"--{name}", type=Path, metavar="FILE", help=f"{what} (Parquet) that drive the market"
+        )
+    serve.add_argument(
+        "--script", type=Path, metavar="FILE", help="JSON list of steps that drive the market"
+    )
+    serve.add_argument(
+        "--speed", type=float, default=1.0, help="recorded seconds in one second; 0: no waiting"
+    )
+    serve.add_argument("--loop", action="store_true", help="begin again at the end of the feed")
 
 
 def _serve(args: argparse.Namespace, out: Output) -> ExitCode:
@@ -42,6 +59,11 @@ def _serve(args: argparse.Namespace, out: Output) -> ExitCode:
         secret=args.secret,
         faults=args.faults,
         seed=args.seed,
+        min_notional=args.min_notional,
+        recorded={name: getattr(args, name) for name in ("books", "trades", "quotes", "bars")},
+        script=args.script,
+        speed=args.speed,
+        loop=args.loop,
     )
 
     def ready(url: str) -> None:

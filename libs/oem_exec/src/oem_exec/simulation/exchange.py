@@ -22,6 +22,7 @@ from oem_exec.model.market import FundingQuote, Ticker
 from oem_exec.model.states import OrderState
 from oem_exec.simulation.account import Account, FundingPayment
 from oem_exec.simulation.matching import Execution, MatchingBook
+from oem_exec.simulation.recording import BookUpdates
 from oem_exec.simulation.tape import Tape
 from oem_security.clock import Clock
 
@@ -206,6 +207,10 @@ class SimExchange:
         self.expire()
         return [order for order in self._open.values() if order.owner == owner]
 
+    def all_open(self, symbol: str) -> list[SimOrder]:
+        """Return every account's open orders of a symbol, oldest first."""
+        return [order for order in self._open.values() if order.intent.symbol == symbol]
+
     def expire(self) -> None:
         """End good-till-date orders whose time has come."""
         now = self._clock.now_ns()
@@ -244,12 +249,50 @@ class SimExchange:
         market.tape.trade(price, size, time_ns)
         executions = market.book.trade(market.ticks(price), market.lots(size), aggressor)
         self._book(market, executions, time_ns)
-        self._wake_stops(market, price, price)
+        self.wake_stops(market, price, price)
+
+    def feed_updates(self, market: Market, updates: BookUpdates, time_ns: int) -> None:
+        """Apply level updates in ticks and lots; a snapshot replaces all outside liquidity."""
+        market.time_ns = time_ns
+        if updates.snapshot:
+            rows = list(zip(updates.are_bids, updates.ticks, updates.lots, strict=True))
+            executions = market.book.replace(
+                [(price, size) for is_bid, price, size in rows if is_bid],
+                [(price, size) for is_bid, price, size in rows if not is_bid],
+            )
+        else:
+            executions = market.book.replay(updates.are_bids, updates.ticks, updates.lots)
+        if executions:
+            self._book(market, executions, time_ns)
+
+    def feed_touch(
+        self,
+        market: Market,
+        bids: Iterable[tuple[int, int]],
+        asks: Iterable[tuple[int, int]],
+        time_ns: int,
+    ) -> None:
+        """Replace the outside liquidity of a market by levels in ticks and lots."""
+        market.time_ns = time_ns
+        if executions := market.book.replace(bids, asks):
+            self._book(market, executions, time_ns)
+
+    def feed_print(
+        self, market: Market, ticks: int, lots: int, aggressor: Side, time_ns: int
+    ) -> None:
+        """Let an outside trade in ticks and lots happen."""
+        price = market.price(ticks)
+        market.time_ns = time_ns
+        market.last = price
+        market.tape.trade(price, market.quantity(lots), time_ns)
+        if executions := market.book.trade(ticks, lots, aggressor):
+            self._book(market, executions, time_ns)
+        self.wake_stops(market, price, price)
 
     def feed_range(self, symbol: str, low: Decimal, high: Decimal, last: Decimal) -> None:
         """Wake the stops that a bar's range reached."""
         self.markets[symbol].last = last
-        self._wake_stops(self.markets[symbol], low, high)
+        self.wake_stops(self.markets[symbol], low, high)
 
     def book(self, market: Market, executions: list[Execution]) -> None:
         """Book executions that a bulk replay of the market's book produced."""
@@ -418,7 +461,8 @@ class SimExchange:
             if order in waiting:
                 waiting.remove(order)
 
-    def _wake_stops(self, market: Market, low: Decimal, high: Decimal) -> None:
+    def wake_stops(self, market: Market, low: Decimal, high: Decimal) -> None:
+        """Wake the stops that prices from `low` to `high` reach."""
         waiting = self._stops.get(market.instrument.symbol)
         if not waiting:
             return

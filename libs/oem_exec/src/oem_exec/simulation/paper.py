@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from random import Random
 
 from oem_exec.model.enums import InstrumentKind, RefusalReason, Side, UnknownCause
@@ -17,8 +17,9 @@ from oem_exec.model.order import Order
 from oem_exec.simulation.account import Account, FundingPayment
 from oem_exec.simulation.exchange import Market, Refusal, SimExchange, SimOrder
 from oem_exec.simulation.latency import FixedLatency, LatencyModel
+from oem_exec.simulation.recording import Recording
+from oem_exec.simulation.replay import BookShape, Replayer, play_bar
 from oem_exec.simulation.tape import MINUTE_NS
-from oem_exec.simulation.walk import synthetic_book
 from oem_exec.venue import (
     Accepted,
     AmendMode,
@@ -96,6 +97,11 @@ class PaperVenue:
     ) -> None:
         self._settings = settings or PaperSettings()
         self._rng = Random(self._settings.seed)  # noqa: S311 - simulated latency
+        self._shape = BookShape(
+            _decimal(self._settings.spread_bps),
+            _decimal(self._settings.depth_share),
+            self._settings.levels,
+        )
         self._sleep = sleep
         self._name = name
         self._clock = clock or SystemClock()
@@ -277,38 +283,35 @@ class PaperVenue:
             time_ns: When the bar closed, UTC nanoseconds.
             interval_ns: How long it was.
         """
-        market = self._market(symbol)
-        instrument = market.instrument
-        market.tape.bar(
-            Candle(
-                time_ns - interval_ns,
-                _decimal(open),
-                _decimal(high),
-                _decimal(low),
-                _decimal(close),
-                _decimal(volume),
-                interval_ns,
-            )
+        candle = Candle(
+            time_ns - interval_ns,
+            _decimal(open),
+            _decimal(high),
+            _decimal(low),
+            _decimal(close),
+            _decimal(volume),
+            interval_ns,
         )
-        top, bottom = instrument.round_price(_decimal(high)), instrument.round_price(_decimal(low))
-        last = instrument.round_price(_decimal(close))
-        depth = instrument.round_quantity(
-            max(_decimal(volume) * _decimal(self._settings.depth_share), 20 * instrument.lot_size)
+        play_bar(
+            self._exchange, self._market(symbol).instrument.symbol, candle, self._shape, time_ns
         )
-        for price, aggressor in ((bottom, Side.SELL), (top, Side.BUY)):
-            beyond = market.ticks(price)
-            executions = market.book.sweep(beyond, market.lots(depth), aggressor)
-            self._exchange.book(market, executions)
-        made = synthetic_book(
-            last,
-            spread_bps=_decimal(self._settings.spread_bps),
-            depth=depth,
-            levels=self._settings.levels,
-        )
-        self._exchange.feed_book(
-            symbol, _apart(market, made.bids, -1), _apart(market, made.asks, 1), time_ns
-        )
-        self._exchange.feed_range(symbol, bottom, top, last)
+
+    def replay(self, recording: Recording, until_ns: int | None = None) -> int:
+        """Let a whole recording happen now, each event at its own time.
+
+        Args:
+            recording: Books, quotes, trades, bars or funding of one symbol of this venue.
+            until_ns: Leave out events after this moment.
+
+        Returns:
+            How many level updates, trades and other events that were.
+        """
+        return self.replayer(recording).play_all(until_ns)
+
+    def replayer(self, recording: Recording) -> Replayer:
+        """Return what plays a recording into this venue event by event."""
+        self._market(recording.symbol)
+        return Replayer(self._exchange, recording, self._shape)
 
     def feed_funding(
         self, symbol: str, rate: Number, mark: Number, time_ns: int, next_ns: int = 0
@@ -368,20 +371,3 @@ def _levels(
         (instrument.round_price(_decimal(p)), instrument.round_quantity(_decimal(q)))
         for p, q in levels
     ]
-
-
-def _apart(
-    market: Market, levels: Sequence[tuple[Decimal, Decimal]], direction: int
-) -> list[tuple[Decimal, Decimal]]:
-    """Round levels outwards to ticks so that no two fall together and the sides stay apart."""
-    instrument = market.instrument
-    tick = instrument.tick_size
-    rounding = ROUND_FLOOR if direction < 0 else ROUND_CEILING
-    found: list[tuple[Decimal, Decimal]] = []
-    for raw, size in levels:
-        price = (raw / tick).to_integral_value(rounding) * tick
-        if found and (price - found[-1][0]) * direction < tick:
-            price = found[-1][0] + direction * tick
-        if price > 0:
-            found.append((price, max(instrument.round_quantity(size), instrument.lot_size)))
-    return found

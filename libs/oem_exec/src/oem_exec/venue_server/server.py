@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from oem_exec.simulation.walk import synthetic_book
 from oem_exec.venue_server.binance import BinanceDialect
 from oem_exec.venue_server.dialect import Dialect, Reply, Request
 from oem_exec.venue_server.faults import FaultKind, FaultPlan, FaultRule
+from oem_exec.venue_server.feed import FeedPlayer, FeedSettings
 from oem_exec.venue_server.kraken import KrakenDialect
 from oem_security.clock import Clock, SystemClock
 
@@ -52,6 +53,7 @@ class ServerSettings:
         rules: Faults.
         seed: Seed of the faults.
         limits: Keyword arguments of the dialect: its rate limits and visibility delay.
+        feed: Recorded markets or a script that drives it; None leaves the books as they were made.
     """
 
     dialect: str
@@ -65,6 +67,7 @@ class ServerSettings:
     rules: tuple[FaultRule, ...] = ()
     seed: int = 0
     limits: Mapping[str, float] = field(default_factory=dict)
+    feed: FeedSettings | None = None
 
 
 class VenueServer:
@@ -94,6 +97,8 @@ class VenueServer:
         self.dialect = _dialect(settings, self.exchange, clock)
         self.faults = FaultPlan(settings.rules, settings.seed)
         self.refill()
+        self.feed = self._player(clock)
+        self._feeding: asyncio.Task[None] | None = None
         self._runner: web.AppRunner | None = None
         self.url = ""
 
@@ -128,12 +133,18 @@ class VenueServer:
                 where=f"{self._settings.host}:{self._settings.port}",
                 remedy="choose another port, or 0 for any",
             ) from error
+        if self.feed is not None:
+            self._feeding = asyncio.create_task(self.feed.run(), name="venue-server-feed")
         address = self._runner.addresses[0]
         self.url = f"http://{address[0]}:{address[1]}"
         return self.url
 
     async def stop(self) -> None:
-        """Close the port and every connection."""
+        """Close the port and every connection, and end the feed."""
+        if self._feeding is not None:
+            self._feeding.cancel()
+            await asyncio.gather(self._feeding, return_exceptions=True)
+            self._feeding = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -144,6 +155,15 @@ class VenueServer:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    def _player(self, clock: Clock) -> FeedPlayer | None:
+        if self._settings.feed is None:
+            return None
+
+        def set_faults(rules: Iterable[FaultRule]) -> None:
+            self.faults = FaultPlan(rules, self._settings.seed)
+
+        return FeedPlayer(self._settings.feed, self.exchange, clock, set_faults)
 
     async def _handle(self, http: web.Request) -> web.StreamResponse:
         body = await http.text()
@@ -208,7 +228,13 @@ class VenueServer:
         )
 
     async def _counters(self, _: web.Request) -> web.Response:
-        return web.json_response({"limits": self.dialect.counters(), "faults": self.faults.counts})
+        counts: dict[str, object] = {
+            "limits": self.dialect.counters(),
+            "faults": self.faults.counts,
+        }
+        if self.feed is not None:
+            counts["feed"] = asdict(self.feed.progress)
+        return web.json_response(counts)
 
     async def _set_faults(self, http: web.Request) -> web.Response:
         rules = [FaultRule.model_validate(rule) for rule in await http.json()]
