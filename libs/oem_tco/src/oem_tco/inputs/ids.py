@@ -83,7 +83,7 @@ def positions(ids: pa.Array, among: pa.Array) -> npt.NDArray[np.int64]:
     mine, theirs = _Words(ids), _Words(among)
     known = pd.Index(theirs.hashes())
     if known.is_unique:
-        place = known.get_indexer(mine.hashes()).astype(np.int64)
+        place = known.get_indexer(pd.Index(mine.hashes())).astype(np.int64)
         found = None if (place >= 0).all() else np.flatnonzero(place >= 0)
         if _same(mine, theirs, found, place if found is None else place[found]):
             return place

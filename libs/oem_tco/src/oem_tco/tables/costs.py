@@ -283,7 +283,6 @@ def _orders_table(orders: Orders, whole: OrderParts, sources: dict[str, Coded]) 
 def _fills_table(
     orders: Orders, fills: Fills, parts: FillParts, table: pa.Table, used: Bools
 ) -> pa.Table:
-    place = pa.array(fills.order)
     columns: dict[str, pa.Array] = {
         "fill_id": fills.ids,
         "order_id": fills.of_order,
@@ -291,11 +290,7 @@ def _fills_table(
     }
     for name in NAMES:
         if name != "status":
-            column = table.column(name).chunk(0)
-            if not used.all():
-                column = text_column(orders.names[name], used)
-            alike = len(column.dictionary) == 1
-            columns[name] = repeated(column, len(fills)) if alike else column.take(place)
+            columns[name] = _of_fills(orders, fills, name, table, used)
     columns["liquidity"] = text_column(Coded(fills.maker.astype(np.int32), ("taker", "maker")))
     columns["quote_from"] = text_column(Coded(parts.quote_from, ("none", "fill", "quotes")))
     words = tuple(p.value for p in Provenance)
@@ -307,26 +302,32 @@ def _fills_table(
     return pa.table(columns)
 
 
+def _of_fills(orders: Orders, fills: Fills, name: str, table: pa.Table, used: Bools) -> pa.Array:
+    """Return a text column of the orders for their fills; words that no fill has are left out."""
+    if not len(orders) or not used.all():
+        return text_column(orders.names[name].take(fills.order))
+    column = table.column(name).chunk(0)
+    if len(column.dictionary) == 1:
+        return repeated(column, len(fills))
+    return column.take(pa.array(fills.order))
+
+
 def repeated(column: pa.DictionaryArray, rows: int) -> pa.Array:
     """Return the only word of a dictionary column in every row."""
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), column.dictionary)
 
 
-def text_column(column: Coded, used: Bools | None = None) -> pa.Array:
+def text_column(column: Coded) -> pa.Array:
     """Return codes as a dictionary column whose words are those that occur, ascending.
 
     Args:
         column: Codes and words; -1 becomes empty text.
-        used: Rows that count when it is asked which words occur; None for all.
     """
-    words = (*column.words, "")
-    codes = column.codes if used is None else column.codes[used]
+    words, codes = (*column.words, ""), column.codes
     if len(codes) and (low := int(codes.min())) == int(codes.max()):
-        return repeated(pa.array([words[low]]).dictionary_encode(), len(column.codes))
+        return repeated(pa.array([words[low]]).dictionary_encode(), len(codes))
     seen = np.bincount(np.where(codes < 0, len(words) - 1, codes), minlength=len(words)) > 0
     kept = sorted(word for word, on in zip(words, seen.tolist(), strict=True) if on)
     position = {word: code for code, word in enumerate(kept)}
     moved = np.array([position.get(word, 0) for word in words], np.int32)
-    return pa.DictionaryArray.from_arrays(
-        pa.array(moved[column.codes]), pa.array(kept, pa.string())
-    )
+    return pa.DictionaryArray.from_arrays(pa.array(moved[codes]), pa.array(kept, pa.string()))

@@ -24,12 +24,12 @@ class FeeRules:
     """How a fee is found where the fill does not tell it.
 
     Attributes:
-        book: The fee schedules.
+        book: The fee schedules; None for those that come with the library.
         accounts: What each venue knows of the account, by venue.
         max_rate_age_ns: Age above which the rate of a fee asset does not count.
     """
 
-    book: FeeBook = field(default_factory=FeeBook.shipped)
+    book: FeeBook | None = None
     accounts: dict[str, FeeAccount] = field(default_factory=dict)
     max_rate_age_ns: int = 3600 * 10**9
 
@@ -212,14 +212,15 @@ def _estimate(
         orders.names[name].take(fills.order[guess]) for name in ("venue", "market", "symbol")
     )
     maker = fills.maker[guess]
+    book = rules.book or FeeBook.shipped()
     for name, kind, code, rows in _alike(venue, market, symbol, maker):
-        changes = rules.book.changes(name, kind)
+        changes = book.changes(name, kind)
         stretch = np.searchsorted(np.array(changes, np.int64), fills.at_ns[guess[rows]], "right")
         for one in np.unique(stretch).tolist():
             mine = guess[rows[stretch == one]]
             liquidity = Liquidity.MAKER if fills.maker[mine[0]] else Liquidity.TAKER
             at = int(fills.at_ns[mine[0]])
-            found = rules.book.commission(
+            found = book.commission(
                 name, kind, liquidity, at, rules.accounts.get(name), symbol=code
             )
             _put(found, mine, notional, amount, low, high)
