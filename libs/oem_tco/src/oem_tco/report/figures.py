@@ -117,7 +117,7 @@ def venue_hours(groups: Sequence[GroupCost]) -> bytes:
         axes.set_xlabel("hour of the decision, UTC", **_TEXT)
         axes.set_title("Cost by venue and hour, bps (red is dear, blue a gain)", **_TEXT)
 
-    return _png(draw, height=1.1 + 0.32 * max(len(venues), 1))
+    return _png(draw, height=0.9 + 0.32 * max(len(venues), 1), left=0.2)
 
 
 def estimates(points: Sequence[EstimatePoint]) -> bytes:
@@ -202,7 +202,7 @@ def bars(labels: Sequence[str], values: Sequence[float], *, title: str, unit: st
         low, high = axes.get_xlim()
         axes.set_xlim(min(low, 0.0), high + 0.12 * (high - low))
 
-    return _png(draw, height=0.9 + 0.22 * max(len(labels), 1))
+    return _png(draw, height=0.85 + 0.22 * max(len(labels), 1), left=0.2)
 
 
 def height_ratio(png: bytes) -> float:
@@ -211,7 +211,7 @@ def height_ratio(png: bytes) -> float:
     return height / width
 
 
-def _png(draw: Callable[[Axes], None], *, height: float) -> bytes:
+def _png(draw: Callable[[Axes], None], *, height: float, left: float = 0.075) -> bytes:
     # the reader's own matplotlib settings must not change a sealed report
     with matplotlib.style.context("default"):
         figure = Figure(figsize=(7.2, height), dpi=150)
@@ -221,7 +221,8 @@ def _png(draw: Callable[[Axes], None], *, height: float) -> bytes:
         axes.tick_params(labelsize=7, colors=INK)
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(FAINT)
-        figure.tight_layout()
+        # fixed margins, in inches above and below: measuring the texts takes as long as drawing
+        figure.subplots_adjust(left=left, right=0.99, bottom=0.48 / height, top=1.0 - 0.26 / height)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

@@ -64,7 +64,8 @@ def incident_pdf(
         if len(own) > _MOST:
             page.small(f"The first {_MOST} of {len(own)}; the CSV holds all.")
     page.heading("What this was made from")
-    page.lines(f"{name}: SHA-384 {digest}" for name, digest in sorted(inputs.items()))
+    named = [f"{name}: SHA-384 {digest}" for name, digest in sorted(inputs.items())]
+    page.lines(named or ["no input was named"])
     return page.pdf()
 
 
