@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import oem_risk
-from oem_daemon.config.model import CoreConfig, ParquetData, VenueData
+from oem_daemon.config.model import CoreConfig, ParquetData, SyntheticData, VenueData
 from oem_daemon.errors import DataError
 from oem_daemon.replay import BarSeries
 from oem_risk import Bars, QualityVerdict, SyntheticMarket
@@ -25,8 +26,17 @@ def load_bars(config: CoreConfig, *, base: Path, at_most: int | None = None) -> 
         DataError: The data is unusable; every fault is named.
         DataProblem: A file is missing or not Parquet.
     """
-    source = config.market_data
-    symbols = config.runtime.symbols
+    return load_source(config.market_data, config.runtime.symbols, base=base, at_most=at_most)
+
+
+def load_source(
+    source: ParquetData | SyntheticData | VenueData,
+    symbols: Sequence[str],
+    *,
+    base: Path,
+    at_most: int | None = None,
+) -> list[Bars]:
+    """Return the bars of symbols from a source, as `load_bars` does from a configuration's."""
     if isinstance(source, VenueData):
         raise DataError(
             "a venue's own bars are not a history",

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
 
 import oem_exec
 import oem_risk
-from oem_daemon.config.model import CoreConfig
+from oem_daemon.config.model import (
+    CoreConfig,
+    ParquetData,
+    Section,
+    StrategySlot,
+    Symbol,
+    SyntheticData,
+    VenueData,
+)
 from oem_daemon.config.reader import config_hash, read_config
-from oem_daemon.data import load_bars
+from oem_daemon.data import load_source
 from oem_daemon.errors import NotReady
 from oem_daemon.place import strategy_of
 from oem_daemon.site import Site
-from oem_security import Keyring, seal_file, verify_file
+from oem_security import Journal, Keyring, Receipt, seal_file, verify_file
 
 HISTORY_BARS = 17_520
 
@@ -52,11 +68,48 @@ class LabFiles:
     pdf: Path
 
 
+class LabInputs(Section):
+    """What a report needs beside its settings to be run again, as it stands in the report."""
+
+    market_data: Annotated[ParquetData | SyntheticData | VenueData, Field(discriminator="source")]
+    symbols: tuple[Symbol, ...]
+    history_bars: int = Field(ge=60)
+    strategies: tuple[StrategySlot, ...]
+    book_levels: int = Field(ge=1)
+    book_step_bps: float = Field(gt=0)
+
+    @classmethod
+    def of(cls, config: CoreConfig) -> LabInputs:
+        """Return the inputs that a configuration names."""
+        book = BookWalk()
+        return cls(
+            market_data=config.market_data,
+            symbols=config.runtime.symbols,
+            history_bars=HISTORY_BARS,
+            strategies=config.strategies,
+            book_levels=book.levels,
+            book_step_bps=book.step_bps,
+        )
+
+
+def site_settings(config: CoreConfig) -> oem_risk.LabSettings:
+    """Return the lab's settings with costs, spread and equity of the site's paper venue."""
+    paper = config.execution.paper
+    return oem_risk.LabSettings(
+        cost_bps=10.0 + paper.spread_bps / 2,
+        spread_bps=paper.spread_bps,
+        depth_share=paper.depth_share,
+        equity=float(config.runtime.initial_cash),
+    )
+
+
 def run_site_lab(
     site: Site,
     *,
     profiles: tuple[str, ...] | None = None,
-    paths: int = 2048,
+    paths: int | None = None,
+    settings: Callable[[oem_risk.LabSettings], oem_risk.LabSettings] | None = None,
+    workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> LabFiles:
     """Run Paper Labs for a site and write the sealed report.
@@ -64,7 +117,9 @@ def run_site_lab(
     Args:
         site: The site; its configuration names data and strategies.
         profiles: Profiles to judge; None judges all four.
-        paths: Paths per profile.
+        paths: Paths per profile; None takes the lab's default.
+        settings: Changes the site's settings before the run.
+        workers: Processes that simulate; the report does not depend on it.
         progress: Called with (blocks done, blocks in all).
     """
     config = read_config(site.config)
@@ -73,23 +128,44 @@ def run_site_lab(
         if profiles is None
         else tuple(oem_risk.shipped_profile(name) for name in profiles)
     )
-    paper = config.execution.paper
-    settings = oem_risk.LabSettings(
-        paths=paths,
-        cost_bps=10.0 + paper.spread_bps / 2,
-        spread_bps=paper.spread_bps,
-        depth_share=paper.depth_share,
-        equity=float(config.runtime.initial_cash),
-    )
-    result = _simulate(site, config, wanted, settings, progress)
+    chosen = site_settings(config)
+    if paths is not None:
+        chosen = replace(chosen, paths=paths)
+    if settings is not None:
+        chosen = settings(chosen)
+    inputs = LabInputs.of(config)
+    result = _simulate(inputs, site.root, wanted, chosen, workers, progress)
     written = oem_risk.write_lab_report(
-        result, site.paper_labs, config_sha384=config_hash(site.config)
+        result,
+        site.paper_labs,
+        config_sha384=config_hash(site.config),
+        inputs=inputs.model_dump(mode="json"),
     )
     keyring = Keyring.open(site.keys)
     claims = {"verdict": result.verdict.value, "synthetic_data": result.synthetic}
     for path, media in zip(written, ("application/json", "application/pdf"), strict=True):
         seal_file(path, keyring, media_type=media, claims=claims)
     return LabFiles(result, *written)
+
+
+def enter_in_decision_log(site: Site, files: LabFiles) -> tuple[Path, Receipt]:
+    """Enter a report's verdicts and hashes in the decision log of the site's stage.
+
+    Raises:
+        JournalLockedError: A daemon is running on the site and holds the log.
+    """
+    log = site.decision_log(read_config(site.config).runtime.stage.value)
+    body = {
+        "verdict": files.result.verdict.value,
+        "profiles": {p.profile.name: p.verdict.value for p in files.result.profiles},
+        "synthetic_data": files.result.synthetic,
+        "sha384": {
+            str(path.relative_to(site.root)): hashlib.sha384(path.read_bytes()).hexdigest()
+            for path in (files.json, files.pdf)
+        },
+    }
+    with Journal.open(log, Keyring.open(site.keys), subject="decisions") as journal:
+        return log, journal.append("paper_labs.report", body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,37 +182,56 @@ class Reproduction:
 
 
 def reproduce_site_lab(
-    site: Site, report: Path, *, progress: Callable[[int, int], None] | None = None
+    site: Site,
+    report: Path,
+    *,
+    data: Path | None = None,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Reproduction:
-    """Run a Paper Labs report again from its own seed, settings and profiles, and compare bytes.
+    """Run a Paper Labs report again from what it states alone, and compare bytes.
 
-    Strategies and data come from the site's configuration, which must be the one whose hash the
-    report states; the data's hashes are compared with the rest.
+    Seed, settings, profiles, strategies, book and the names of the data come from the report; the
+    site gives the keys its seal is verified with, and the folder that the data's path starts from.
+    The hashes of the data are compared with the rest.
 
     Args:
         site: The site.
         report: The sealed JSON of the report; its PDF stands beside it.
+        data: Folder of recorded bars in place of the one the report names.
+        workers: Processes that simulate.
         progress: Called with (blocks done, blocks in all).
 
     Raises:
         SealError: The report does not hold.
-        NotReady: The configuration is another one than the report's.
+        NotReady: It was written by a version whose reports do not state their inputs.
     """
     verify_file(report, Keyring.open(site.keys))
     stated = json.loads(report.read_bytes())
-    here = config_hash(site.config)
-    if stated["config_sha384"] != here:
+    try:
+        inputs = LabInputs.model_validate(stated["inputs"])
+    except (KeyError, ValidationError):
         raise NotReady(
-            f"the report was made under another configuration ({stated['config_sha384'][:16]}…, "
-            f"this is {here[:16]}…)",
-            where=str(site.config),
-            remedy="put the configuration of that time back",
-        )
-    wanted = tuple(oem_risk.RiskProfile.model_validate(p["profile"]) for p in stated["profiles"])
-    settings = oem_risk.LabSettings(**stated["settings"])
-    result = _simulate(site, read_config(site.config), wanted, settings, progress)
+            "the report does not state its inputs as this version writes them",
+            where=str(report),
+            remedy="run it again with the version that it names, or make a new report",
+        ) from None
+    wanted = tuple(oem_risk.profile_from(p["profile"]) for p in stated["profiles"])
+    settings = oem_risk.settings_from(stated["settings"])
+    source = inputs.market_data
+    if data is not None and isinstance(source, ParquetData):
+        moved = source.model_copy(update={"folder": data.absolute()})
+        here = inputs.model_copy(update={"market_data": moved})
+    else:
+        here = inputs
+    result = _simulate(here, site.root, wanted, settings, workers, progress)
     with tempfile.TemporaryDirectory() as folder:
-        fresh = oem_risk.write_lab_report(result, Path(folder), config_sha384=here)
+        fresh = oem_risk.write_lab_report(
+            result,
+            Path(folder),
+            config_sha384=stated["config_sha384"],
+            inputs=inputs.model_dump(mode="json"),
+        )
         pairs = zip((report, report.with_suffix(".pdf")), fresh, strict=True)
         same = [old.read_bytes() == new.read_bytes() for old, new in pairs]
         found = list(_differences(stated, json.loads(fresh[0].read_bytes())))
@@ -146,20 +241,40 @@ def reproduce_site_lab(
 
 
 def _simulate(
-    site: Site,
-    config: CoreConfig,
+    inputs: LabInputs,
+    base: Path,
     profiles: Sequence[oem_risk.RiskProfile],
     settings: oem_risk.LabSettings,
+    workers: int,
     progress: Callable[[int, int], None] | None,
 ) -> oem_risk.LabResult:
-    return oem_risk.run_lab(
-        load_bars(config, base=site.root, at_most=HISTORY_BARS),
-        [(strategy_of(slot), slot.capital_share) for slot in config.strategies],
-        profiles,
-        settings=settings,
-        fills=BookWalk(),
-        progress=progress,
-    )
+    bars = load_source(inputs.market_data, inputs.symbols, base=base, at_most=inputs.history_bars)
+    with _executor(workers) as executor:
+        return oem_risk.run_lab(
+            bars,
+            [(strategy_of(slot), slot.capital_share) for slot in inputs.strategies],
+            profiles,
+            settings=settings,
+            fills=BookWalk(inputs.book_levels, inputs.book_step_bps),
+            executor=executor,
+            progress=progress,
+        )
+
+
+@contextmanager
+def _executor(workers: int) -> Iterator[Executor | None]:
+    if workers < 1:
+        raise oem_risk.LabProblem(
+            f"{workers} workers", where="--workers", remedy="give at least one process"
+        )
+    if workers == 1:
+        yield None
+        return
+    # the terminal's interrupt reaches every process: the workers leave it to this one
+    with ProcessPoolExecutor(
+        workers, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    ) as pool:
+        yield pool
 
 
 def _differences(old: object, new: object, path: str = "") -> Iterator[str]:

@@ -1,0 +1,85 @@
+"""`oem risk lab` and `reproduce`: exit codes that gate, and a report that stands on its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from oem_cli.run import run
+from oem_security import Keyring, verify_journal
+from site_support import MadeSite, edit_config, make_site
+
+SMALL = ["--profile", "balanced", "--paths", "100", "--days", "2"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeSite:
+    return make_site(tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture(scope="module")
+def report(made: MadeSite) -> Path:
+    assert run(["risk", "lab", "--site", str(made.root), *SMALL, "--decision-log"]) == 0
+    return made.site.paper_labs / "paper_labs.json"
+
+
+def test_the_decision_log_names_the_report_by_its_hashes(made: MadeSite, report: Path) -> None:
+    log = made.site.decision_log("paper")
+    assert verify_journal(log, Keyring.open(made.site.keys)).records >= 1
+    entry = next(
+        body
+        for line in log.read_text().splitlines()
+        if (record := json.loads(line))["kind"] == "paper_labs.report" and (body := record["body"])
+    )
+    assert entry["profiles"] == {"balanced": "PASS"}
+    assert set(entry["sha384"]) == {
+        f"reports/paper_labs/{name}" for name in ("paper_labs.json", "paper_labs.pdf")
+    }
+
+
+def test_a_report_is_made_again_from_itself_though_the_configuration_changed(
+    made: MadeSite, report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit_config(made.site, "seed: 7", "seed: 8")
+    try:
+        assert run(["risk", "reproduce", str(report), "--site", str(made.root), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["same"] is True
+    finally:
+        edit_config(made.site, "seed: 8", "seed: 7")
+
+
+def test_a_report_that_was_changed_is_not_run(made: MadeSite, report: Path, tmp_path: Path) -> None:
+    shutil.copytree(report.parent, tmp_path / "copy")
+    forged = tmp_path / "copy" / report.name
+    forged.write_text(forged.read_text().replace('"PASS"', '"FAIL"'))
+    assert run(["risk", "reproduce", str(forged), "--site", str(made.root)]) == 4
+
+
+def test_doubt_and_defeat_have_exit_codes_of_their_own(
+    made: MadeSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # last of the module: it writes over the report
+    lab = ["risk", "lab", "--site", str(made.root), *SMALL]
+    assert run([*lab, "--confidence", "0.9999999"]) == 6
+    assert "further paths would decide" in capsys.readouterr().out
+    assert run([*lab, "--until-decided", "--most-paths", "4096", "--model", "gbm", "--json"]) == 0
+    gate = json.loads(capsys.readouterr().out)["gates"]["balanced"]
+    assert "confidence sequence" in gate["method"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--paths", "5"], ["--days", "0"], ["--profile", "reckless"], ["--workers", "0"],
+     ["--confidence", "1"], ["--seed", "-1"], ["--until-decided", "--most-paths", "50"]],
+    ids=lambda words: " ".join(words),
+)  # fmt: skip
+def test_wrong_wishes_are_input_errors_with_a_remedy(
+    made: MadeSite, wrong: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["risk", "lab", "--site", str(made.root), *SMALL, *wrong]) == 3
+    said = capsys.readouterr().err
+    assert said.startswith("oem: error:")
+    assert said.count("\n") == 1
