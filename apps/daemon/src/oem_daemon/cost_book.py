@@ -42,13 +42,15 @@ class CostBook:
     def outcome(self, row: OrderRow, order: Order, now_ns: int, mid: Decimal | None) -> None:
         """Write the row of an order whose submission has returned."""
         self._rows[row.order_id] = row
-        self.changed(order, now_ns, mid)
+        self._write(row, order, now_ns, mid)
 
     def changed(self, order: Order, now_ns: int, mid: Decimal | None) -> None:
         """Write the row of an order again, when it has one and its state is another."""
         row = self._rows.get(order.intent_id)
-        if row is None:
-            return
+        if row is not None and row.status != order.state.value:
+            self._write(row, order, now_ns, mid)
+
+    def _write(self, row: OrderRow, order: Order, now_ns: int, mid: Decimal | None) -> None:
         changed = replace(
             row,
             venue=order.venue or row.venue,
@@ -58,7 +60,9 @@ class CostBook:
         )
         self._ledger.record_order(changed)
         if order.state.terminal:
-            del self._rows[order.intent_id]
+            self._rows.pop(order.intent_id, None)
+        else:
+            self._rows[order.intent_id] = changed
 
     def filled(self, fill: Fill, order: Order, touch: BookSnapshot | None) -> None:
         """Write a fill."""
@@ -80,6 +84,7 @@ class CostBook:
         orders = tuple(orders)
         held = self._ledger.rows()
         rows = {row.order_id: row for row in held.orders}
+        written_before = frozenset(rows)
         known = {row.fill_id for row in held.fills}
         latest = {order.intent_id: order for order in orders}
         missing = [order for order in latest.values() if order.intent_id not in rows]
@@ -90,7 +95,7 @@ class CostBook:
                 rows[order.intent_id] = order_from(dict(cells), TERMS)
         for intent_id, order in latest.items():
             row = rows.get(intent_id)
-            if row is None or row.status == order.state.value:
+            if row is None or (intent_id in written_before and row.status == order.state.value):
                 continue
             last = max((fill.time_ns for fill in order.fills), default=order.updated_ns)
             self.outcome(row, order, last, None)

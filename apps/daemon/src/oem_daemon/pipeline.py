@@ -355,8 +355,8 @@ class TradePipeline:
         touch = self._touch.get(order.intent.symbol)
         if event.fill is not None:
             self._book_fill(event.fill, order, touch)
+        self._costs.changed(order, self._clock.now_ns(), _mid(touch) if touch else None)
         if order.state.terminal:
-            self._costs.changed(order, self._clock.now_ns(), _mid(touch) if touch else None)
             self._learn(order)
         self._events.publish(Event("order", order, self._clock.now_ns()))
 

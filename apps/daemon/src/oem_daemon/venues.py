@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from oem_daemon.config.model import CoreConfig, LiveExecution, VenueAccess
 from oem_daemon.errors import ConfigError, NotReady
 from oem_daemon.site import Site
 from oem_exec import (
+    Capabilities,
     FixedLatency,
     Instrument,
+    Limit,
     PaperSettings,
     PaperVenue,
     Route,
@@ -20,6 +22,7 @@ from oem_exec import (
     Sequencer,
     SharedBudgets,
 )
+from oem_exec.ccxt_venue.table import capabilities_of
 from oem_exec.ccxt_venue.venue import CcxtSettings, CcxtVenue
 from oem_security import Vault
 from oem_security.clock import Clock
@@ -98,6 +101,7 @@ def _adapter(access: VenueAccess, vault: Vault | None, clock: Clock) -> CcxtVenu
             base_url=access.base_url,
             kind=access.kind,
             timeout_s=access.timeout_seconds,
+            capabilities=_capabilities(access),
         ),
         clock,
     )
@@ -109,6 +113,25 @@ def _adapter(access: VenueAccess, vault: Vault | None, clock: Clock) -> CcxtVenu
             remedy="stage demo trades on sandboxes; give the address of one, or of oem venue serve",
         )
     return venue
+
+
+def _capabilities(access: VenueAccess) -> Capabilities:
+    """Return the table's row with what the configuration knows better."""
+    row = capabilities_of(access.exchange)
+    own = {one.bucket: Limit(one.bucket, one.units, one.window_seconds) for one in access.limits}
+    if strangers := set(own) - {limit.bucket for limit in row.limits}:
+        raise ConfigError(
+            f"{access.exchange} has no rate limit {', '.join(sorted(strangers))}",
+            where=f"execution.live.venues: {access.exchange}",
+            remedy=f"use {', '.join(limit.bucket for limit in row.limits)}",
+        )
+    window, delay = access.receive_window_seconds, access.visibility_delay_seconds
+    return replace(
+        row,
+        receive_window_s=row.receive_window_s if window is None else window,
+        visibility_delay_s=row.visibility_delay_s if delay is None else delay,
+        limits=tuple(own.get(limit.bucket, limit) for limit in row.limits),
+    )
 
 
 def _secrets(prefix: str, vault: Vault | None) -> Mapping[str, str]:

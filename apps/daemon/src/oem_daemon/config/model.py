@@ -136,14 +136,28 @@ class InstrumentRules(Section):
     min_notional: Decimal = Field(default=Decimal(5), ge=0)
 
 
+class VenueLimit(Section):
+    """One rate limit of an account that differs from the venue's usual one."""
+
+    bucket: Name
+    units: int = Field(ge=1)
+    window_seconds: float = Field(gt=0.0, le=86_400.0)
+
+
 class VenueAccess(Section):
-    """One exchange and how it is reached."""
+    """One exchange and how it is reached.
+
+    What is left out of the last three is as the capability table has it.
+    """
 
     exchange: Name
     base_url: Annotated[str, Field(pattern=r"^https?://[^/@?#]+$")]
     kind: InstrumentKind = InstrumentKind.SPOT
     credentials: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_./-]{0,63}$")] = ""
     timeout_seconds: float = Field(default=8.0, gt=0.0, le=60.0)
+    receive_window_seconds: float | None = Field(default=None, gt=0.0, le=60.0)
+    visibility_delay_seconds: float | None = Field(default=None, ge=0.0, le=600.0)
+    limits: tuple[VenueLimit, ...] = ()
 
 
 class RouteRule(Section):
