@@ -20,13 +20,13 @@ from oem_security.clock import SystemClock
 SPOILT = (
     FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER, FaultKind.LOST_MIDWAY,
     FaultKind.SERVER_ERROR_BEFORE, FaultKind.SERVER_ERROR_AFTER, FaultKind.EDGE_TIMEOUT,
-    FaultKind.HTML, FaultKind.TRUNCATED, FaultKind.TOO_MANY_REQUESTS,
+    FaultKind.HTML, FaultKind.TRUNCATED, FaultKind.TOO_MANY_REQUESTS, FaultKind.DELAY,
 )  # fmt: skip
 PROCESS = [
     (where, kind)
     for where in ("insert", "save", "journal", "place", "cancel", "amend", "lookup")
     for kind in BOUNDARIES[where]
-    if kind.startswith(("crash", "late", "full", "lost"))
+    if kind in {"crash_before", "crash_after", "full", "crash_unsent", "crash_accepted", "lost"}
 ]
 SETTINGS = replace(FAST, request_timeout_s=1.0, resolve_patience_s=1.5, start_patience_s=3.0)
 
@@ -36,7 +36,7 @@ def _rules(rng: Random) -> tuple[FaultRule, ...]:
     return tuple(
         FaultRule(
             kind=rng.choice(SPOILT), method=rng.choice(("", "POST", "POST", "GET")), path="rder",
-            share=0.3, times=2,
+            share=0.3, times=2, seconds=rng.choice((0.1, 1.2)),
         )
         for _ in range(3)
     )  # fmt: skip

@@ -29,6 +29,11 @@ def audit(world: World) -> list[str]:
         for order in ours.values()
         if order.state not in NEVER_LIVE
     ]
+    found += [
+        f"{order.intent_id}.{order.attempt} is {order.state} though its cancel was wished"
+        for order in world.store.orders()
+        if order.cancel_requested and not order.state.terminal
+    ]
     found += _untold(world, told)
     doubts = ("back",) if any("stale" in kind for kind in world.struck) else ()
     found += [

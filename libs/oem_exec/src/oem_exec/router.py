@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 from oem_exec.backoff import Backoff
 from oem_exec.breaker import BreakerSettings
@@ -33,7 +34,7 @@ from oem_exec.model.enums import KillState, RefusalReason
 from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
 from oem_exec.model.order import Order
-from oem_exec.model.states import OrderState
+from oem_exec.model.states import LIVE, OrderState
 from oem_exec.resolver import (
     ReconcileReport,
     Resolver,
@@ -143,7 +144,8 @@ class LiveExecutionRouter:
         self._submitting: dict[str, asyncio.Task[Order]] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._resolving: set[str] = set()
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._cancelling: set[str] = set()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._started = False
 
     # life
@@ -177,6 +179,8 @@ class LiveExecutionRouter:
         self._started = True
         for order in report.unresolved:
             self._resolve_later(order)
+        for order in self._desk.live():
+            self._cancel_later(order)
         if self._settings.poll_interval_s > 0:
             self._spawn(self._poll_for_ever())
         return report
@@ -272,6 +276,8 @@ class LiveExecutionRouter:
         """Cancel an intent's order and return it as the venue's evidence shows it.
 
         An order that has ended already is returned as it ended. Cancels pass a thrown kill switch.
+        The wish is durable: while the venue does not answer, or the order's fate is not known, the
+        order comes back as it stands and the router goes on cancelling, also after a restart.
 
         Raises:
             UnknownOrder: No such intent.
@@ -484,6 +490,9 @@ class LiveExecutionRouter:
     ) -> Order:
         """Make one order durable, send it, return it when certain or when patience ends."""
         await gateway.reserve_place()
+        if attempt:
+            # how the attempt before ended, and with which fills, must survive with this one
+            await self._desk.durable()
         now = self._clock.now_ns()
         order = Order(
             intent=intent,
@@ -568,20 +577,21 @@ class LiveExecutionRouter:
     async def _finish_first(self, work: Coroutine[Any, Any, Order]) -> Order:
         return await asyncio.shield(self._spawn(work))
 
-    async def _cancel(self, intent_id: str) -> Order:
+    async def _cancel(self, intent_id: str, *, wish: bool = True) -> Order:
+        """Cancel within the patience; a caller's wish is kept until the order has ended."""
         running = self._submitting.get(intent_id)
         if running is not None:
             await asyncio.wait({running})
         order = self.order(intent_id)
+        if wish and order.state.open and not order.cancel_requested:
+            order = self._desk.change(replace(order, cancel_requested=True), "canceled")
+            await self._desk.durable()
         if not certain(order):
             order = await self._settle(order)
         deadline = self._clock.now_ns() + int(self._settings.resolve_patience_s * 1e9)
         attempt = 0
-        while order.state in {OrderState.OPEN, OrderState.PARTIALLY_FILLED}:
+        while order.state in LIVE:
             gateway = self._gateways[order.venue]
-            if not order.cancel_requested:
-                order = self._desk.change(replace(order, cancel_requested=True), "canceled")
-                await self._desk.durable()
             answer = await gateway.cancel(order)
             if isinstance(answer, Accepted):
                 order = self._desk.learn(order.client_order_id, answer.order, "canceled")
@@ -591,16 +601,38 @@ class LiveExecutionRouter:
                 break
             await asyncio.sleep(self._settings.backoff.wait_s(attempt, self._rng))
             attempt += 1
+        self._cancel_later(order)
         return order
+
+    def _cancel_later(self, order: Order) -> None:
+        """Go on cancelling an order whose cancel is wished and not done."""
+        wished = order.cancel_requested and order.state in LIVE and order.venue in self._gateways
+        if wished and order.intent_id not in self._cancelling:
+            self._cancelling.add(order.intent_id)
+            self._spawn(self._cancel_for_ever(order.intent_id))
+
+    async def _cancel_for_ever(self, intent_id: str) -> None:
+        try:
+            while self.order(intent_id).state in LIVE:
+                await asyncio.sleep(self._settings.backoff.longest_s)
+                async with self._locks.setdefault(intent_id, asyncio.Lock()):
+                    await self._cancel(intent_id)
+        except ExecError:
+            return  # journal or store failed; the wish is durable, the next start goes on
+        finally:
+            self._cancelling.discard(intent_id)
 
     async def _amend(self, intent_id: str, quantity: Decimal, price: Decimal | None) -> Order:
         order = self.order(intent_id)
         if not certain(order):
             order = await self._settle(order)
         gateway = self._gateways[order.venue]
-        if order.state not in {OrderState.OPEN, OrderState.PARTIALLY_FILLED}:
+        if order.state not in LIVE or order.cancel_requested:
+            wish = " and to be cancelled" if order.cancel_requested else ""
             raise InvalidOrder(
-                f"the order is {order.state}", where=intent_id, remedy="amend open orders only"
+                f"the order is {order.state}{wish}",
+                where=intent_id,
+                remedy="amend open orders only",
             )
         instrument = await gateway.instrument(order.intent.symbol)
         if instrument is not None:
@@ -640,11 +672,11 @@ class LiveExecutionRouter:
     async def _replace(
         self, gateway: Gateway, order: Order, quantity: Decimal, price: Decimal | None
     ) -> Order:
-        ended_order = await self._cancel(order.intent_id)
+        ended_order = await self._cancel(order.intent_id, wish=False)
         if ended_order.state is not OrderState.CANCELED:
             return ended_order  # filled meanwhile, or its end is not proven: nothing is sent
-        filled = sum(o.filled_quantity for o in self._store.attempts(order.intent_id)[:-1])
-        rest = quantity - filled - ended_order.filled_quantity
+        filled = sum(self._newest(o).filled_quantity for o in self._store.attempts(order.intent_id))
+        rest = quantity - filled
         if rest <= 0:
             return ended_order
         return await self._attempt(gateway, order.intent, ended_order.attempt + 1, rest, price)
@@ -652,10 +684,14 @@ class LiveExecutionRouter:
     # inside, the rest
 
     async def _reconcile(self, orders: Sequence[Order], patience_s: float) -> ReconcileReport:
-        newest = [self._desk.get(order.client_order_id) or order for order in orders]
+        newest = [self._newest(order) for order in orders]
         after = await asyncio.gather(*(self._certain(order, patience_s) for order in newest))
         foreign = await self._resolver.foreign()
         return replace(summary(orders, after), foreign=foreign)
+
+    def _newest(self, order: Order) -> Order:
+        # what was learnt a moment ago may still be on its way to the store
+        return self._desk.get(order.client_order_id) or order
 
     async def _certain(self, order: Order, patience_s: float) -> Order:
         if order.state is OrderState.QUARANTINED or order.venue not in self._gateways:
@@ -680,6 +716,7 @@ class LiveExecutionRouter:
                 order = await self._resolver.until_certain(order, 3600.0)
         finally:
             self._resolving.discard(order.client_order_id)
+        self._cancel_later(order)
 
     async def _poll_for_ever(self) -> None:
         while True:

@@ -49,17 +49,19 @@ _TERMINAL = frozenset(
         OrderState.ABSENT,
     }
 )
-_LIVE = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
+LIVE = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
+"""Known to be at the venue and able to trade."""
+
 _ENDED_AT_VENUE = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED})
 _QUARANTINE = frozenset({OrderState.QUARANTINED})
 
 TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = MappingProxyType(
     {
-        OrderState.SUBMITTING: _LIVE
+        OrderState.SUBMITTING: LIVE
         | _ENDED_AT_VENUE
         | _QUARANTINE
         | {OrderState.REJECTED, OrderState.UNKNOWN, OrderState.ABSENT},
-        OrderState.UNKNOWN: _LIVE
+        OrderState.UNKNOWN: LIVE
         | _ENDED_AT_VENUE
         | _QUARANTINE
         | {OrderState.REJECTED, OrderState.ABSENT},
@@ -75,7 +77,7 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = MappingProxyType(
         OrderState.REJECTED: _QUARANTINE,
         OrderState.ABSENT: _QUARANTINE,
         # only an operator's release leads out, and only to what the venue shows
-        OrderState.QUARANTINED: _LIVE | _ENDED_AT_VENUE | {OrderState.REJECTED, OrderState.ABSENT},
+        OrderState.QUARANTINED: LIVE | _ENDED_AT_VENUE | {OrderState.REJECTED, OrderState.ABSENT},
     }
 )
 """State to the states that may follow it. Staying in a state is always allowed."""
