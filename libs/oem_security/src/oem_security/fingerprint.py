@@ -68,6 +68,10 @@ def default_probes(root: Path = Path("/"), platform: str = sys.platform) -> tupl
         from oem_security.fingerprint_linux import linux_probes
 
         return linux_probes(root)
+    if platform in ("darwin", "win32"):
+        from oem_security.fingerprint_commands import command_probes
+
+        return command_probes(platform)
     raise FingerprintError(
         f"there are no probes for the platform {platform!r}",
         where="fingerprint",

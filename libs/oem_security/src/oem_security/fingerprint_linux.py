@@ -61,8 +61,14 @@ class LinuxProbe:
 
 
 def linux_probes(root: Path = Path("/")) -> tuple[Probe, ...]:
-    """Return the probes of Linux."""
-    return tuple(LinuxProbe(component, root) for component in COMPONENTS)
+    """Return the probes of Linux, that of the TPM only where there is one."""
+    probes: tuple[Probe, ...] = tuple(LinuxProbe(component, root) for component in COMPONENTS)
+    tpm = root / "dev/tpmrm0"
+    if not tpm.exists():
+        return probes
+    from oem_security.fingerprint_tpm import TpmProbe
+
+    return (*probes, TpmProbe(tpm))
 
 
 def _text(path: Path) -> str:
