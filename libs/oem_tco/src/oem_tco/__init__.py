@@ -109,7 +109,12 @@ if TYPE_CHECKING:
     from oem_tco.tables.fees import (
         FeeRules,
     )
+    from oem_tco.tables.markouts import (
+        MarkoutMean,
+        markout_curve,
+    )
     from oem_tco.terms import (
+        Benchmark,
         Component,
         DelayConvention,
         Liquidity,
@@ -165,6 +170,8 @@ _EXPORTS = {
         ".inputs.findings": "Finding FindingCode Findings Treatment",
         ".tables.costs": "CostRules TableCosts TcoTables cost_tables",
         ".tables.fees": "FeeRules",
+        ".terms": "Benchmark",
+        ".tables.markouts": "MarkoutMean markout_curve",
     }.items()
     for name in names.split()
 }
@@ -175,6 +182,7 @@ __all__ = [
     "SCHEMAS",
     "AlmgrenChriss",
     "AlmgrenImpact",
+    "Benchmark",
     "BurnWindow",
     "Candidate",
     "CandidateKind",
@@ -221,6 +229,7 @@ __all__ = [
     "Liquidity",
     "LogRecord",
     "MarketView",
+    "MarkoutMean",
     "MarkoutPoint",
     "Measurement",
     "MetricSource",
@@ -280,6 +289,7 @@ __all__ = [
     "last_moment",
     "ledger_volatility",
     "load_scenarios",
+    "markout_curve",
     "measure_slo",
     "only_orders",
     "read_costs",

@@ -75,3 +75,22 @@ class DelayConvention(enum.StrEnum):
     """Delay on the whole wanted quantity; opportunity from arrival to the last price (Wagner)."""
     FILLED_PART = "filled_part"
     """Delay on what was filled; opportunity from decision to the last price (Perold)."""
+
+
+class Benchmark(enum.StrEnum):
+    """Prices that the filled part of an order is held against."""
+
+    ARRIVAL = "arrival"
+    """Mid when the order reached the market."""
+    DECISION = "decision"
+    """Mid when it was decided."""
+    MID = "mid"
+    """Mid at each fill."""
+    TWAP = "twap"
+    """Mid from arrival to the end of the order, every instant counted alike."""
+    VWAP = "vwap"
+    """The market's volume-weighted price of the UTC day of the arrival."""
+    INTERVAL = "interval"
+    """The market's volume-weighted price from arrival to the end of the order."""
+    CLOSE = "close"
+    """Last mid of the UTC day of the last fill."""

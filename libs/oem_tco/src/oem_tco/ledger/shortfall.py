@@ -43,6 +43,7 @@ def shortfall(
     fills: Sequence[FillRow],
     *,
     convention: DelayConvention = DelayConvention.WHOLE_ORDER,
+    funding: int = 0,
 ) -> Shortfall:
     """Return the shortfall of one order.
 
@@ -50,6 +51,7 @@ def shortfall(
         order: The order; without `end_price` the unfilled part is valued at arrival.
         fills: Its fills, in any order; duplicates by id already removed.
         convention: Whether the unfilled part shares in the delay.
+        funding: Funding paid while the fills were held, minor units, positive is a cost.
 
     Returns:
         Parts that sum exactly to `total`.
@@ -108,7 +110,8 @@ def shortfall(
         parts[Component.OPPORTUNITY] = sign * (rest_last - rest_arrived)
     else:
         parts[Component.OPPORTUNITY] = sign * (rest_last - rest_decided)
-    total = sign * (paid + rest_last - decided - rest_decided) + parts[Component.FEES]
+    parts[Component.FUNDING] = funding
+    total = sign * (paid + rest_last - decided - rest_decided) + parts[Component.FEES] + funding
     return Shortfall(order, parts, total, decided + rest_decided, filled, tuple(notes))
 
 

@@ -17,9 +17,10 @@ from oem_tco.inputs.schema import TableName
 from oem_tco.tables.decompose import FillParts, OrderParts, fill_parts, order_parts
 from oem_tco.tables.exact import decimal_column
 from oem_tco.tables.fees import FeeRules, RateTable
+from oem_tco.tables.funding import FundingTable, order_funding
 from oem_tco.tables.prepare import NAMES, Fills, Orders, read_fills, read_orders
 from oem_tco.tables.quotes import Keys, QuoteBook
-from oem_tco.terms import COMPONENTS, DelayConvention, Provenance
+from oem_tco.terms import COMPONENTS, Benchmark, DelayConvention, Provenance
 
 C, T = FindingCode, Treatment
 
@@ -57,12 +58,16 @@ class CostRules:
         max_quote_age_ns: Age above which a quote does not count.
         clock_ahead_ns: By how much a venue's clock is ahead of the site's, by venue.
         fees: How a fee is found where the fill does not tell it.
+        benchmarks: Benchmarks that the filled parts are held against.
+        markouts_ns: Horizons after each fill at which the market is looked at, nanoseconds.
     """
 
     convention: DelayConvention = DelayConvention.WHOLE_ORDER
     max_quote_age_ns: int = 60 * 10**9
     clock_ahead_ns: Mapping[str, int] = field(default_factory=dict)
     fees: FeeRules = field(default_factory=FeeRules)
+    benchmarks: tuple[Benchmark, ...] = ()
+    markouts_ns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,12 +80,16 @@ class TableCosts:
             columns of `COMPONENTS` sum to `total_minor` exactly.
         fills: One row a fill, by time and id; delay, spread, impact and fees sum to `total_minor`.
         findings: What was wrong with the input.
+        benchmarks: One row an order and benchmark, as `benchmark_costs` describes them.
+        markouts: One row a fill and horizon, as `fill_markouts` describes them.
     """
 
     convention: DelayConvention
     orders: pa.Table
     fills: pa.Table
     findings: Findings
+    benchmarks: pa.Table | None = None
+    markouts: pa.Table | None = None
 
 
 def cost_tables(tables: TcoTables, rules: CostRules | None = None) -> TableCosts:
@@ -113,13 +122,18 @@ def cost_tables(tables: TcoTables, rules: CostRules | None = None) -> TableCosts
             C.TOO_LARGE, "quantity", "more than 20 billion quote units", orders.row[refused]
         )
         orders, fills, sources, parts = _without(orders, fills, sources, parts, refused)
-    whole = order_parts(orders, fills, parts, rules.convention)
+    settled = None
+    if tables.funding is not None:
+        settled = FundingTable(tables.funding, findings, quotes)
+    funding = order_funding(orders, fills, settled)
+    whole = order_parts(orders, fills, parts, funding, rules.convention)
     if whole.large.any():
         orders.decoder.refuse(
             C.TOO_LARGE, "quantity", "more than 20 billion quote units", orders.row[whole.large]
         )
+        funding = funding[~whole.large]
         orders, fills, sources, parts = _without(orders, fills, sources, parts, whole.large)
-        whole = order_parts(orders, fills, parts, rules.convention)
+        whole = order_parts(orders, fills, parts, funding, rules.convention)
     _name_currencies(orders)
     _name_ends(orders, fills, whole, sources)
     table = _orders_table(orders, whole, sources)

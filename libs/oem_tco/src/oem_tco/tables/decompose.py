@@ -197,9 +197,9 @@ def _quotes(
 
 
 def order_parts(
-    orders: Orders, fills: Fills, parts: FillParts, convention: DelayConvention
+    orders: Orders, fills: Fills, parts: FillParts, funding: Ints, convention: DelayConvention
 ) -> OrderParts:
-    """Return the parts of every order: its fills summed, and the unfilled part."""
+    """Return the parts of every order: its fills summed, its funding, and the unfilled part."""
     count = len(orders)
 
     def summed(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -224,7 +224,7 @@ def order_parts(
     for name, range_end in (("low", parts.fees.low), ("high", parts.fees.high)):
         same = range_end is parts.fees.amount
         sums[name] = sums[Component.FEES.value] if same else summed(range_end)
-    for amounts in sums.values():
+    for amounts in (*sums.values(), funding):
         large |= np.abs(amounts) >= LIMIT
     safe = {name: np.where(large, 0, amounts).astype(np.int64) for name, amounts in sums.items()}
     delay = safe["delay"]
@@ -232,7 +232,6 @@ def order_parts(
     if convention is DelayConvention.WHOLE_ORDER:
         delay = delay + sign * (rest_arrived - rest_decided)
         opportunity = sign * (rest_last - rest_arrived)
-    nothing = np.zeros(count, np.int64)
     return OrderParts(
         parts={
             Component.DELAY: delay,
@@ -240,10 +239,10 @@ def order_parts(
             Component.IMPACT_TEMPORARY: safe["impact_temporary"],
             Component.IMPACT_PERMANENT: safe["impact_permanent"],
             Component.FEES: safe["fees"],
-            Component.FUNDING: nothing,
+            Component.FUNDING: funding,
             Component.OPPORTUNITY: opportunity,
         },
-        total=safe["total"] + sign * (rest_last - rest_decided),
+        total=safe["total"] + funding + sign * (rest_last - rest_decided),
         notional=safe["decided"] + rest_decided,
         fees_low=safe["low"],
         fees_high=safe["high"],

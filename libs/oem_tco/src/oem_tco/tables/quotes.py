@@ -159,7 +159,7 @@ class QuoteBook:
     def __init__(self, table: InputTable, findings: Findings, max_age_ns: int) -> None:
         self._decoder = Decoder(table, findings, None)
         self.table = TimedTable(self._decoder)
-        self._max_age_ns = max_age_ns
+        self.max_age_ns = max_age_ns
         self._seq = self._decoder.counts("seq")
         self._note_crossed()
 
@@ -176,7 +176,7 @@ class QuoteBook:
         row = self._untie(keys, rank, tied)
         have = rank >= 0
         age = at - self.table.times[rank] if len(self.table.times) else at
-        stale = have & (age > self._max_age_ns)
+        stale = have & (age > self.max_age_ns)
         usable = have & ~stale
         bid, ask = self._prices(row, usable)
         digits = max(bid.digits, ask.digits)
@@ -195,6 +195,23 @@ class QuoteBook:
             stale,
             usable & ~sound,
         )
+
+    def mids(self, venue: str, symbol: str) -> tuple[Ints, Fixed]:
+        """Return instants and mids of a symbol, one for each instant, without crossed quotes."""
+        ranks = self.table.ranks(venue, symbol)
+        rows = self.table.rows(ranks)
+        bid, ask = self._decoder.fixed("bid", rows), self._decoder.fixed("ask", rows)
+        digits = max(bid.digits, ask.digits)
+        bid, ask = bid.at(digits), ask.at(digits)
+        times = self.table.times[ranks] if len(ranks) else ranks
+        sound = bid.present & ask.present & (bid.ints > 0) & (bid.ints <= ask.ints)
+        kept = np.flatnonzero(sound)
+        if (times[kept][1:] == times[kept][:-1]).any():
+            seq = np.zeros(len(rows), np.int64) if self._seq is None else self._seq[rows]
+            place = [column[kept].tolist() for column in (times, seq, -bid.ints, ask.ints)]
+            order = kept[sorted(range(len(kept)), key=list(zip(*place, strict=True)).__getitem__)]
+            kept = order[np.append(times[order][1:] != times[order][:-1], True)]
+        return times[kept], middle(bid.take(kept), ask.take(kept))
 
     def _prices(self, row: Ints, usable: Bools) -> tuple[Fixed, Fixed]:
         if usable.all():
