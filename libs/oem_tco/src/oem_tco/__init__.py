@@ -164,13 +164,12 @@ _EXPORTS = {
         ".slo.measure": "Measurement SloStatus measure_slo",
         ".slo.report": "slo_report write_slo_report",
         ".slo.rules": "MetricSource rules_yaml",
-        ".terms": "Component DelayConvention Liquidity OrderType Provenance Side",
+        ".terms": "Benchmark Component DelayConvention Liquidity OrderType Provenance Side",
         ".inputs.schema": "SCHEMAS TableName TableSchema",
         ".inputs.read": "InputTable read_table",
         ".inputs.findings": "Finding FindingCode Findings Treatment",
         ".tables.costs": "CostRules TableCosts TcoTables cost_tables",
         ".tables.fees": "FeeRules",
-        ".terms": "Benchmark",
         ".tables.markouts": "MarkoutMean markout_curve",
     }.items()
     for name in names.split()
