@@ -24,7 +24,7 @@ from oem_security import (
     verify_journal,
 )
 from oem_security.journal import epoch as epoch_module
-from oem_security.journal import writer as writer_module
+from oem_security.journal import segment_writer as writer_module
 from oem_security.journal.epoch import EpochKey, JournalState, state_of
 from oem_security.journal.head import Head, write_head
 from oem_security.journal.keys import JournalKeys

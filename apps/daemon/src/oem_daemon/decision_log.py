@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 
 from oem_daemon.errors import DecisionLogFailed
@@ -40,7 +39,7 @@ class DecisionLog:
         """
         self._require_working()
         try:
-            return await asyncio.wrap_future(self._journal.submit(kind, body))
+            return await self._journal.append_async(kind, body)
         except (OemSecurityError, OSError) as error:
             raise self._failed(error) from error
 

@@ -30,6 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verify.add_argument(
         "--witness", metavar="FILE", help="also hold it against a witness line kept elsewhere"
     )
+    verify.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="check a large log with N processes"
+    )
     summary = verbs.add("summary", run_summary, "count the records of a journal by kind")
     summary.add_argument("log", type=Path, metavar="LOG", help="the journal")
     checkpoint = verbs.add("checkpoint", run_checkpoint, "sign size and Merkle root of a journal")
@@ -79,7 +82,9 @@ def run_verify(args: argparse.Namespace, out: Output) -> ExitCode:
     from oem_security import check_witness, verify_journal
 
     keyring = _keyring(args)
-    report = verify_journal(args.log, keyring, strict=args.strict)
+    report = verify_journal(
+        args.log, keyring, strict=args.strict, processes=max(1, min(args.processes, 64))
+    )
     lines = [f"{args.log}: {report.records} records hold, {report.checkpointed} under a checkpoint"]
     seen = 0
     if args.witness:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,13 @@ from oem_security.errors import JournalError
 from oem_security.journal.epoch import state_at
 from oem_security.journal.head import read_head, require_head
 from oem_security.journal.record import Record
-from oem_security.journal.scan import Scan, scan, scan_blocks
-from oem_security.journal.segments import RECOVERED
+from oem_security.journal.scan import Checker, Scan, check_serially, scan, scan_blocks
+from oem_security.journal.segments import RECOVERED, closed_segments, segment_path
+from oem_security.journal.workers import Workers
 from oem_security.keyring import Keyring
+
+_LARGE_BYTES = 8 << 20
+"""Below this, starting a process takes longer than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,9 @@ def read_journal(
             yield record
 
 
-def verify_journal(path: Path, keyring: Keyring, *, strict: bool = False) -> JournalReport:
+def verify_journal(
+    path: Path, keyring: Keyring, *, strict: bool = False, processes: int = 1
+) -> JournalReport:
     """Verify every record, link, MAC and checkpoint of a journal, in flat memory.
 
     Args:
@@ -69,6 +76,7 @@ def verify_journal(path: Path, keyring: Keyring, *, strict: bool = False) -> Jou
         strict: Also hold it against its head, which must be there: a log that was cut after
             its writer closed it is refused; what a crash leaves is not. And refuse a log that
             stands in another one's place.
+        processes: How many check a large log, this one included.
 
     Raises:
         JournalError: It does not hold; the error names line, field and remedy.
@@ -76,10 +84,14 @@ def verify_journal(path: Path, keyring: Keyring, *, strict: bool = False) -> Jou
     """
     state = Scan()
     head = None
-    for _ in scan_blocks(path, keyring, state):
-        if head is None and state.keys is not None:
-            # before the rest: a writer may go on meanwhile
-            head = read_head(path, state.keys)
+    with ExitStack() as stack:
+        checker: Checker = check_serially
+        if processes > 1 and _size(path) >= _LARGE_BYTES:
+            checker = stack.enter_context(Workers(processes)).check
+        for _ in scan_blocks(path, keyring, state, checker):
+            if head is None and state.keys is not None:
+                # before the rest: a writer may go on meanwhile
+                head = read_head(path, state.keys)
     if state.keys is None:
         raise JournalError(
             "the journal is empty",
@@ -108,6 +120,11 @@ def verify_journal(path: Path, keyring: Keyring, *, strict: bool = False) -> Jou
         recoveries=state.kinds.get(RECOVERED, 0),
         torn_bytes=len(state.torn),
     )
+
+
+def _size(path: Path) -> int:
+    files = [*(segment_path(path, n) for n in closed_segments(path)), path]
+    return sum(file.stat().st_size for file in files if file.exists())
 
 
 def _require_place(path: Path, keyring: Keyring, journal_id: str) -> None:

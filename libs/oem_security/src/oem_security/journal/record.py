@@ -57,19 +57,23 @@ class Record:
 class FastMac:
     """HMAC-SHA384 with both padded key blocks hashed once (RFC 2104, section 4)."""
 
-    __slots__ = ("_inner", "_outer")
+    __slots__ = ("_secret", "inner", "outer")
 
     def __init__(self, secret: bytes) -> None:
         if not 32 <= len(secret) <= _BLOCK:
             raise ValueError("a journal key has 32 to 128 bytes")
         block = secret.ljust(_BLOCK, b"\0")
-        self._inner = hashlib.sha384(bytes(byte ^ 0x36 for byte in block))
-        self._outer = hashlib.sha384(bytes(byte ^ 0x5C for byte in block))
+        self._secret = secret
+        self.inner = hashlib.sha384(bytes(byte ^ 0x36 for byte in block))
+        self.outer = hashlib.sha384(bytes(byte ^ 0x5C for byte in block))
+
+    def __reduce__(self) -> tuple[type[FastMac], tuple[bytes]]:
+        return FastMac, (self._secret,)
 
     def hexdigest(self, data: bytes) -> str:
-        inner = self._inner.copy()
+        inner = self.inner.copy()
         inner.update(data)
-        outer = self._outer.copy()
+        outer = self.outer.copy()
         outer.update(inner.digest())
         return outer.hexdigest()
 

@@ -2,61 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from oem_security.clock import Clock, SystemClock
 from oem_security.errors import JournalLockedError, JournalStorageError, OemSecurityError
-from oem_security.files import lock, sync_dir
-from oem_security.journal.epoch import EpochKey, JournalState
+from oem_security.files import lock
+from oem_security.journal.entry import FLUSH, Entry, LoopPromise, Receipt, acknowledge, promise
 from oem_security.journal.head import Head, head_path, read_head, require_head, write_head
 from oem_security.journal.opening import Found, find
-from oem_security.journal.record import (
-    TimeText,
-    encode_body,
-    encode_line,
-    require_kind,
-)
-from oem_security.journal.segments import (
-    CHECKPOINT,
-    CONTINUED,
-    OPENED,
-    RECOVERED,
-    SEALED,
-    SEGMENT_BYTES,
-    segment_path,
-)
+from oem_security.journal.record import encode_body, require_kind
+from oem_security.journal.segment_writer import SegmentWriter
+from oem_security.journal.segments import CHECKPOINT, OPENED, RECOVERED, SEALED, SEGMENT_BYTES
 from oem_security.keyring import Keyring
 
+__all__ = ["Journal", "Receipt"]
 MAX_BATCH = 1024
-_FLUSH = "journal.flush"  # not a record: its receipt is that of the record before
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Proof that an entry is on disk: its sequence number and its Merkle leaf, hex."""
-
-    seq: int
-    leaf: str
-
-
-@dataclass(slots=True)
-class _Entry:
-    kind: str
-    body: bytes
-    done: Future[Receipt] | None
-
-    def fail(self, error: Exception) -> None:
-        if self.done is not None:
-            self.done.set_exception(error)
 
 
 class Journal:
@@ -85,20 +52,14 @@ class Journal:
         self.path = path
         self._lock_handle = handle
         self._keys = found.keys
-        self._scan = found.scan
-        self._state: JournalState = found.state
-        self._clock = clock
+        self._segments = SegmentWriter(path, found, clock)
         self._segment_bytes = segment_bytes
-        self._subject = found.scan.subject
-        self._use(self._state.current)
-        self._time = TimeText()
-        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._failure: JournalStorageError | None = None
         self._closed = False
         self._gate = threading.Lock()
         self._head_gate = threading.Lock()
         self._known = 0
-        self._file = -1
         self._thread = threading.Thread(target=self._work, name=f"journal {path.name}", daemon=True)
 
     @classmethod
@@ -148,14 +109,11 @@ class Journal:
         return journal
 
     def _start(self, subject: str, found: Found) -> None:
-        before = self._scan.records
+        before = self.records
         head = read_head(self.path, self._keys) if before else None
         if head is not None:
             require_head(self.path, head, before)
-        if found.step and found.state.upcoming is not None:
-            self._begin_segment(found.state.upcoming, rename=found.step == "rename")
-        else:
-            self._file = _open_file(self.path)
+        self._segments.open(found.step)
         self._thread.start()
         try:
             self._begin(subject, head, before, found.torn)
@@ -167,25 +125,15 @@ class Journal:
         self, subject: str, head: Head | None, before: int, torn: tuple[str, int] | None
     ) -> None:
         if before == 0:
-            self._subject = subject
-            opened = {
-                "journal": self._keys.journal_id,
-                "subject": subject,
-                "epoch": 1,
-                "ring": self._state.current.ring,
-                "public": self._state.origin,
-            }
-            self._internal(OPENED, opened)
-            sync_dir(self.path.parent)
-            self._state = replace(self._state, begun=True)
-            self._state.save(self._keys.keyring.directory)
+            self._internal(OPENED, self._segments.opening_record(subject))
+            self._segments.begun(subject)
         elif head is None:
             self._internal(RECOVERED, {"head": "missing", "records": before})
         if torn:
             self._internal(RECOVERED, {"kept_in": torn[0], "bytes": torn[1]})
-        if self._keys.active.epoch != self._state.current.ring:
+        if self._keys.active.epoch != self._segments.state.current.ring:
             self.rotate()
-        self._know(self._scan.records, closed=False)
+        self._know(self.records, closed=False)
 
     @property
     def poisoned(self) -> bool:
@@ -195,7 +143,7 @@ class Journal:
     @property
     def records(self) -> int:
         """Number of records on disk."""
-        return self._scan.records
+        return self._segments.scan.records
 
     @property
     def journal_id(self) -> str:
@@ -205,7 +153,7 @@ class Journal:
     @property
     def epoch(self) -> int:
         """The epoch, and segment, that is being written."""
-        return self._state.current.epoch
+        return self._segments.state.current.epoch
 
     def submit(self, kind: str, body: Mapping[str, Any]) -> Future[Receipt]:
         """Hand in an entry; the future resolves when it is on disk.
@@ -216,6 +164,26 @@ class Journal:
         """
         require_kind(kind)
         return self._enqueue(kind, encode_body(body))
+
+    async def append_async(self, kind: str, body: Mapping[str, Any]) -> Receipt:
+        """Write an entry and return once it is on disk, without holding up the event loop.
+
+        All that wait on one loop are told together, which costs less than a future each. An entry
+        whose waiter was cancelled is written all the same.
+
+        Raises:
+            InputError: The kind or body cannot be journalled.
+            JournalStorageError: The journal is poisoned or closed, or the entry was not written.
+        """
+        from asyncio import get_running_loop
+
+        require_kind(kind)
+        done = LoopPromise(get_running_loop())
+        entry = Entry(kind, encode_body(body), done)
+        with self._gate:
+            self._require_open()
+            self._queue.put(entry)
+        return await done.future
 
     def append(self, kind: str, body: Mapping[str, Any]) -> Receipt:
         """Write an entry and return once it is on disk."""
@@ -229,7 +197,7 @@ class Journal:
             JournalStorageError: The journal is poisoned or closed.
         """
         require_kind(kind)
-        entry = _Entry(kind, encode_body(body), None)
+        entry = Entry(kind, encode_body(body), None)
         with self._gate:
             self._require_open()
             self._queue.put(entry)
@@ -241,14 +209,14 @@ class Journal:
             JournalStorageError: Something handed in could not be written, or the journal is
                 closed.
         """
-        return self._enqueue(_FLUSH, b"").result()
+        return self._enqueue(FLUSH, b"").result()
 
     def checkpoint(self) -> Receipt:
         """Sign size and Merkle root of everything written so far."""
         with self._gate:
             self._require_open()
-            done = _promise()
-            self._queue.put(_Entry(CHECKPOINT, b"", done))
+            done = promise()
+            self._queue.put(Entry(CHECKPOINT, b"", done))
         receipt = done.result()
         self._know(receipt.seq + 1, closed=False)
         return receipt
@@ -274,7 +242,7 @@ class Journal:
             self._let_go()
             try:
                 if self._failure is None:
-                    self._know(self._scan.records, closed=True)
+                    self._know(self.records, closed=True)
             finally:
                 os.close(self._lock_handle)
 
@@ -298,7 +266,7 @@ class Journal:
             self._closed = True
             self._queue.put(None)
         self._thread.join()
-        os.close(self._file)
+        self._segments.close()
 
     def _know(self, records: int, *, closed: bool) -> None:
         """Write the head; two checkpoints at once never leave the older one's."""
@@ -320,10 +288,10 @@ class Journal:
         self._enqueue(kind, encode_body(body)).result()
 
     def _enqueue(self, kind: str, body: bytes) -> Future[Receipt]:
-        done = _promise()
+        done = promise()
         with self._gate:
             self._require_open()
-            self._queue.put(_Entry(kind, body, done))
+            self._queue.put(Entry(kind, body, done))
         return done
 
     def _require_open(self) -> None:
@@ -353,8 +321,8 @@ class Journal:
             if last:
                 return
 
-    def _commit(self, batch: list[_Entry]) -> None:
-        part: list[_Entry] = []
+    def _commit(self, batch: list[Entry]) -> None:
+        part: list[Entry] = []
         for entry in batch:
             if entry.kind == SEALED:
                 self._store(part)
@@ -363,123 +331,32 @@ class Journal:
             else:
                 part.append(entry)
         self._store(part)
-        if self._failure is None and self._scan.good_bytes >= self._segment_bytes:
+        if self._failure is None and self._segments.scan.good_bytes >= self._segment_bytes:
             self._turn(None)
 
-    def _store(self, batch: list[_Entry]) -> None:
-        if self._failure is not None:
-            for entry in batch:
-                entry.fail(self._failure)
-            return
-        scan = self._scan
-        before = (scan.records, scan.link, scan.tree.copy())
-        try:
-            data, receipts = self._encode(batch)
-            if data:
-                _write_all(self._file, data)
-                os.fdatasync(self._file)
-        except Exception as error:  # noqa: BLE001 - a defect must end like a full disk, not hang
-            scan.records, scan.link, scan.tree = before
-            failure = self._poison(error)
-            for entry in batch:
-                entry.fail(failure)
-            return
-        scan.good_bytes += len(data)
-        for done, receipt in receipts:
-            done.set_result(receipt)
-
-    def _turn(self, entry: _Entry | None) -> None:
-        """Close the epoch, in steps that can each be the last one before a crash."""
-        if self._failure is None:
+    def _store(self, batch: list[Entry]) -> None:
+        failure = self._failure
+        if failure is None:
             try:
-                keys, current, scan = self._keys, self._state.current, self._scan
-                upcoming = EpochKey.fresh(current.epoch + 1, keys.active.epoch)
-                self._state = replace(self._state, upcoming=upcoming)
-                self._state.save(keys.keyring.directory)
-                seal = keys.seal(current, upcoming, scan.records, scan.tree.root())
-                self._write_own(SEALED, seal)
-                self._begin_segment(upcoming, rename=True)
-            except Exception as error:  # noqa: BLE001 - as above
-                self._poison(error)
-        if entry is not None and entry.done is not None:
-            if self._failure is not None:
-                entry.fail(self._failure)
-            else:
-                entry.done.set_result(Receipt(self._scan.records - 1, self._scan.link))
-
-    def _begin_segment(self, upcoming: EpochKey, *, rename: bool) -> None:
-        """After the seal: rename the segment, begin the next one, erase the key."""
-        scan = self._scan
-        if rename:
-            self.path.rename(segment_path(self.path, upcoming.epoch - 1))
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-        sync_dir(self.path.parent)
-        self._file = _open_file(self.path)
-        scan.good_bytes, scan.epoch, scan.sealed = 0, upcoming.epoch, ""
-        self._use(upcoming)
-        continued = {
-            "journal": self._keys.journal_id,
-            "subject": self._subject,
-            "epoch": upcoming.epoch,
-            "ring": upcoming.ring,
-            "public": upcoming.public.raw.hex(),
-            "size": scan.records,
-            "root": scan.tree.root().hex(),
-            "peaks": [peak.hex() for peak in scan.tree.hashes()],
-        }
-        self._write_own(CONTINUED, continued)
-        sync_dir(self.path.parent)
-        self._state = self._state.advanced()
-        self._state.save(self._keys.keyring.directory)
-
-    def _use(self, key: EpochKey) -> None:
-        self._mac = self._keys.mac(key.ring, key.epoch)
-        self._key_id = self._keys.key_id(key.epoch)
-
-    def _write_own(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Write a record of the journal itself from the writer's own thread."""
-        before = (self._scan.records, self._scan.link, self._scan.tree.copy())
-        try:
-            data, _ = self._encode([_Entry(kind, encode_body(body), None)])
-            _write_all(self._file, data)
-            os.fdatasync(self._file)
-        except BaseException:
-            self._scan.records, self._scan.link, self._scan.tree = before
-            raise
-        self._scan.good_bytes += len(data)
-
-    def _encode(self, batch: list[_Entry]) -> tuple[bytes, list[tuple[Future[Receipt], Receipt]]]:
-        state = self._scan
-        lines: list[bytes] = []
-        receipts: list[tuple[Future[Receipt], Receipt]] = []
-        leaves: list[bytes] = []  # not yet in the tree: whole batches are hashed at once
+                acknowledge(self._segments.store(batch))
+                return
+            except Exception as error:  # noqa: BLE001 - a defect must end like a full disk, not hang
+                failure = self._poison(error)
         for entry in batch:
-            if entry.kind == _FLUSH and entry.done is not None:
-                receipts.append((entry.done, Receipt(state.records - 1, state.link)))
-                continue
-            body = entry.body
-            if entry.kind == CHECKPOINT:
-                state.tree.extend(leaves)
-                leaves = []
-                body = encode_body(self._checkpoint_body())
-            time = self._time.of(self._clock.now_ns())
-            line, leaf = encode_line(
-                state.records, time, entry.kind, self._key_id, body, state.link, self._mac
-            )
-            lines += (line, b"\n")
-            state.link = leaf.hex()
-            if entry.done is not None:
-                receipts.append((entry.done, Receipt(state.records, state.link)))
-            state.records += 1
-            leaves.append(leaf)
-        state.tree.extend(leaves)
-        return b"".join(lines), receipts
+            entry.fail(failure)
 
-    def _checkpoint_body(self) -> dict[str, object]:
-        scan = self._scan
-        return self._keys.checkpoint(self._state.current, scan.records, scan.tree.root())
+    def _turn(self, entry: Entry | None) -> None:
+        failure = self._failure
+        if failure is None:
+            try:
+                receipt = self._segments.turn()
+                if entry is not None and entry.done is not None:
+                    entry.done.set_result(receipt)
+                return
+            except Exception as error:  # noqa: BLE001 - as above
+                failure = self._poison(error)
+        if entry is not None:
+            entry.fail(failure)
 
     def _poison(self, error: Exception) -> JournalStorageError:
         cause = getattr(error, "strerror", None) or f"{error}"
@@ -490,24 +367,5 @@ class Journal:
         )
         with self._gate:
             self._failure = failure
-        with contextlib.suppress(OSError):
-            # where it fails the torn tail stays; opening the journal again moves it aside
-            os.ftruncate(self._file, self._scan.good_bytes)
+        self._segments.cut_back()
         return failure
-
-
-def _promise() -> Future[Receipt]:
-    """Return a future that a caller who stops waiting cannot cancel: its entry is on its way."""
-    done: Future[Receipt] = Future()
-    done.set_running_or_notify_cancel()
-    return done
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
-
-
-def _open_file(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)

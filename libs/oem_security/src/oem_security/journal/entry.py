@@ -1,0 +1,102 @@
+"""Entries on their way to the disk, and who waits for them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # asyncio is slow to import, and a command line does without it
+    import asyncio
+
+FLUSH = "journal.flush"
+"""Not a record: its receipt is that of the record before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that an entry is on disk: its sequence number and its Merkle leaf, hex."""
+
+    seq: int
+    leaf: str
+
+
+class Promise(Protocol):
+    """Somebody who waits for an entry."""
+
+    def set_result(self, receipt: Receipt, /) -> None:
+        """Tell that the entry is on disk."""
+        ...
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """Tell that it is not."""
+        ...
+
+
+@dataclass(slots=True)
+class Entry:
+    """An entry that was handed in.
+
+    Attributes:
+        kind: Its kind.
+        body: JSON bytes of its content.
+        done: Who waits for it; None where a flush does.
+    """
+
+    kind: str
+    body: bytes
+    done: Promise | None
+
+    def fail(self, error: Exception) -> None:
+        """Tell whoever waits that it was not written."""
+        if self.done is not None:
+            self.done.set_exception(error)
+
+
+class LoopPromise:
+    """A coroutine that waits; it is told through its event loop."""
+
+    __slots__ = ("future", "loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.future: asyncio.Future[Receipt] = loop.create_future()
+
+    def set_result(self, receipt: Receipt, /) -> None:
+        acknowledge([(self, receipt)])
+
+    def set_exception(self, error: BaseException, /) -> None:
+        def tell() -> None:
+            if not self.future.done():
+                self.future.set_exception(error)
+
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            self.loop.call_soon_threadsafe(tell)
+
+
+def promise() -> Future[Receipt]:
+    """Return a future that a caller who stops waiting cannot cancel: its entry is on its way."""
+    done: Future[Receipt] = Future()
+    done.set_running_or_notify_cancel()
+    return done
+
+
+def acknowledge(receipts: Iterable[tuple[Promise, Receipt]]) -> None:
+    """Tell all who wait that their entries are on disk; each event loop is woken once."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Receipt], Receipt]]] = {}
+    for done, receipt in receipts:
+        if isinstance(done, LoopPromise):
+            loops.setdefault(done.loop, []).append((done.future, receipt))
+        else:
+            done.set_result(receipt)
+    for loop, group in loops.items():
+        with contextlib.suppress(RuntimeError):  # as above
+            loop.call_soon_threadsafe(_tell, group)
+
+
+def _tell(group: list[tuple[asyncio.Future[Receipt], Receipt]]) -> None:
+    for future, receipt in group:
+        if not future.done():  # cancelled: its entry is on disk all the same
+            future.set_result(receipt)
