@@ -181,3 +181,26 @@ def test_a_licence_is_renewed_revoked_and_restored_from_a_backup(
     listed = oem("license", "registry", "--vendor", vendor)["licenses"]
     assert isinstance(listed, list)
     assert listed[0]["status"] == "revoked: not paid"
+
+
+def test_a_device_and_an_unsigned_bundle_are_judged_in_words(oem: Shell) -> None:
+    oem("fingerprint", "verify", code=3)
+    assert "machine_id" in oem("fingerprint", "show")["components"]  # type: ignore[operator]
+    oem("license", "self-sign", "--feature", "paper", "--operator", "eve")
+    assert oem("fingerprint", "verify")["match"] == "match"
+    assert oem("license", "verify")["trust"] == "self-signed"
+    oem("license", "self-sign", "--feature", "live", "--operator", "eve", code=4)
+    missing = ("--module", "/nowhere.so", "--token", "t", "--key", "k", "--pin-file", "/nowhere")
+    oem("fingerprint", "dongle", *missing, code=3)
+    bundle = oem.root / "bundle"
+    bundle.mkdir()
+    (bundle / "a").write_text("a")
+    vendor = Shell(oem.root / "maker", oem._capsys)
+    vendor("license", "anchors", oem.root / "a.json", "--vendor", oem.root / "maker")
+    made = ("create", bundle, "--name", "core", "--version", 1, "--vendor", oem.root / "maker")
+    oem("manifest", *made)
+    oem("manifest", "verify", bundle, "--bundle", code=4)
+    oem("manifest", "whitelist", bundle, "--operator", "eve", "--reason", "no certificate")
+    assert oem("manifest", "verify", bundle, "--bundle")["trust"] == "whitelisted"
+    oem("license", "trust", oem.root / "a.json")
+    assert oem("manifest", "verify", bundle, "--bundle")["trust"] == "vendor"

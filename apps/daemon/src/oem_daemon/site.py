@@ -73,6 +73,10 @@ class Site:
         return self.security_state / "manifest_versions.dsse.json"
 
     @property
+    def whitelist(self) -> Path:
+        return self.security_state / "bundle_whitelist.dsse.json"
+
+    @property
     def tls_rotation(self) -> Path:
         return self.security_state / "tls_rotation.json"
 
@@ -119,6 +123,10 @@ class Site:
     @property
     def paper_labs(self) -> Path:
         return self.reports / "paper_labs"
+
+    @property
+    def stress_reports(self) -> Path:
+        return self.reports / "stress"
 
     @property
     def tco_reports(self) -> Path:
