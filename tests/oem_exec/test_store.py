@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ from oem_exec import (
     StoreUnavailable,
 )
 from oem_exec.store.protocol import KillSwitch
+from oem_exec.store.repair import repair
 from oem_exec.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
-from oem_exec.store.sqlite import repair
 
 
 async def _filled(tmp_path: Path) -> Path:
@@ -118,3 +119,70 @@ async def test_a_write_under_way_when_the_store_closes_is_done_and_answered(
     await asyncio.wait_for(writing, 2)
     with SqliteOrderStore.open(path) as again:
         assert again.kill_switch() == halted
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("orders", "state = 'no such state'"),
+        ("orders", "quantity = 'a lot'"),
+        ("orders", "intent = '{'"),
+        ("orders", "intent = '[]'"),
+        ("fills", "price = 'NaN?'"),
+        ("fills", "side = 'left'"),
+    ],
+)
+async def test_a_row_without_sense_is_refused_and_kept_aside_by_the_repair(
+    tmp_path: Path, table: str, change: str
+) -> None:
+    path = await _filled(tmp_path)
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE {table} SET {change}")
+    connection.close()
+    with SqliteOrderStore.open(path) as store, pytest.raises(StoreCorrupt, match="oem exec repair"):
+        store.orders()
+    repair(path)
+    with SqliteOrderStore.open(path) as again:
+        kept = again.contradictions()
+        assert len(kept) == (2 if table == "orders" else 1)
+        assert change.partition("'")[2].rstrip("'") in kept[0].evidence
+        assert len(again.orders()) == (0 if table == "orders" else 2)
+
+
+async def test_after_a_repair_an_unreadable_kill_switch_is_halted(tmp_path: Path) -> None:
+    path = await _filled(tmp_path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO kill_switch VALUES (1, 'sideways', '', '', 1)")
+    connection.close()
+    with SqliteOrderStore.open(path) as store, pytest.raises(StoreCorrupt):
+        store.kill_switch()
+    repair(path)
+    with SqliteOrderStore.open(path) as again:
+        assert again.kill_switch().state is KillState.HALTED
+
+
+async def test_a_halted_site_stays_halted_through_a_repair(tmp_path: Path) -> None:
+    path = await _filled(tmp_path)
+    with SqliteOrderStore.open(path) as store:
+        await store.set_kill_switch(KillSwitch(KillState.HALTED, "stop", "op", 1))
+    repair(path)
+    with SqliteOrderStore.open(path) as again:
+        assert again.kill_switch() == KillSwitch(KillState.HALTED, "stop", "op", 1)
+
+
+async def test_two_own_orders_that_meet_both_keep_the_trade(tmp_path: Path) -> None:
+    path = await _filled(tmp_path)
+    with SqliteOrderStore.open(path) as store:
+        filled, resting = store.attempts("a")[0], store.attempts("b")[0]
+        other = replace(filled.fills[0], client_order_id=resting.client_order_id)
+        await store.save([resting], [other])
+        assert store.attempts("a")[0].fills == filled.fills
+        assert store.attempts("b")[0].fills == (other,)
+
+
+async def test_a_text_that_is_no_text_is_an_error_and_hangs_nobody(tmp_path: Path) -> None:
+    with SqliteOrderStore.open(tmp_path / "orders.sqlite") as store:
+        bad = KillSwitch(KillState.HALTED, "\ud800", "op", 1)
+        with pytest.raises(StoreUnavailable):
+            await asyncio.wait_for(store.set_kill_switch(bad), 2)
+        await store.set_kill_switch(replace(bad, reason="fine"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from oem_exec.errors import ExecError, JournalFailed, StoreUnavailable
-from oem_exec.evidence import Applied, apply_evidence, apply_trades
+from oem_exec.evidence import Applied, apply_evidence, apply_trades, words_of
 from oem_exec.journal import Journal
 from oem_exec.metrics import RouterMetrics
 from oem_exec.model.fill import Fill
@@ -149,15 +149,13 @@ class Desk:
     def learn(self, client_order_id: str, seen: VenueOrder, kind: EventKind) -> Order:
         """Apply a venue's words about an order and record what changed."""
         order = self._require(client_order_id)
-        return self._take(
-            order, apply_evidence(order, seen, self._clock.now_ns()), kind, repr(seen)
-        )
+        return self._take(order, apply_evidence(order, seen, self._clock.now_ns()), kind, seen)
 
     def learn_trades(self, client_order_id: str, fills: tuple[Fill, ...]) -> Order:
         """Apply a list of an order's trades."""
         order = self._require(client_order_id)
         applied = apply_trades(order, fills, self._clock.now_ns())
-        return self._take(order, applied, "fill", repr(fills))
+        return self._take(order, applied, "fill", fills)
 
     def change(self, order: Order, kind: EventKind) -> Order:
         """Record an order that was changed on other grounds than a venue's words."""
@@ -168,13 +166,15 @@ class Desk:
         self._emit(OrderEvent(kind, order))
         return order
 
-    def contradict(self, venue: str, client_order_id: str, what: str, evidence: str) -> None:
+    def contradict(self, venue: str, client_order_id: str, what: str, evidence: object) -> None:
         """Keep evidence that fits no order, once per order and wording."""
         order = self._live.get(client_order_id)
         if (client_order_id, what) in self._reported:
             return
         self._reported.add((client_order_id, what))
-        found = Contradiction(self._clock.now_ns(), venue, client_order_id, what, evidence[:2000])
+        found = Contradiction(
+            self._clock.now_ns(), venue, client_order_id, what, words_of(evidence)
+        )
         self._record("order.quarantined", order, (), found)
 
     async def drain(self) -> None:
@@ -201,7 +201,7 @@ class Desk:
             raise AssertionError(f"no order {client_order_id}: callers hold only admitted orders")
         return order
 
-    def _take(self, before: Order, applied: Applied, kind: EventKind, evidence: str) -> Order:
+    def _take(self, before: Order, applied: Applied, kind: EventKind, evidence: object) -> Order:
         after = applied.order
         contradiction = None
         key = (before.client_order_id, applied.contradiction)
@@ -212,7 +212,7 @@ class Desk:
                 before.venue,
                 before.client_order_id,
                 applied.contradiction,
-                evidence[:2000],
+                words_of(evidence),
             )
         moved = (
             after.state is not before.state
@@ -291,6 +291,7 @@ class Desk:
             or order is None
             or order.venue not in self._remembering
             or order.cancel_requested
+            or order.asked_quantity is not None
         )
         entry = _Entry(kind, order, fills, contradiction, loop.create_future(), durable)
         self._entries.append(entry)

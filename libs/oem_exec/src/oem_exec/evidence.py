@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from decimal import Decimal
 
 from oem_exec.model.fill import Fill
@@ -50,18 +51,20 @@ def apply_evidence(order: Order, seen: VenueOrder, now_ns: int) -> Applied:
             return Applied(order)
         return quarantined(order, f"{order.state} order turned up as {seen.state}", now_ns)
     quantity = order.quantity if seen.quantity is None else seen.quantity
+    if (wrong := _impossible(order, seen, quantity)) is not None:
+        return quarantined(order, wrong, now_ns)
     fresh = order.new_fills(seen.fills)
     fills = order.fills + fresh
     by_trade = sum((fill.quantity for fill in fills), _ZERO)
     filled = max(seen.filled_quantity, by_trade, order.filled_quantity)
     if filled > quantity:
         return quarantined(order, f"executed {filled} of {quantity}", now_ns)
-    backwards = ""
+    backwards = _retold(order, seen.fills)
     told = max(
         seen.filled_quantity, sum((q for _, q in {(f.key, f.quantity) for f in seen.fills}), _ZERO)
     )
     if told < order.filled_quantity:
-        backwards = f"filled went back from {order.filled_quantity} to {told}"
+        backwards = backwards or f"filled went back from {order.filled_quantity} to {told}"
     state = _state(seen.state, filled, quantity)
     if not may_follow(order.state, state):
         backwards = backwards or f"state went back from {order.state} to {state}"
@@ -94,7 +97,7 @@ def apply_trades(order: Order, fills: tuple[Fill, ...], now_ns: int) -> Applied:
     """Return the order after a list of its trades; they prove executions, not the end."""
     fresh = order.new_fills(fills)
     if not fresh:
-        return Applied(order)
+        return Applied(order, (), _retold(order, fills))
     total = sum((fill.quantity for fill in order.fills + fresh), _ZERO)
     state = order.state if order.state.terminal else OrderState.OPEN
     seen = VenueOrder(
@@ -106,6 +109,19 @@ def apply_trades(order: Order, fills: tuple[Fill, ...], now_ns: int) -> Applied:
         fills=fresh,
     )
     return apply_evidence(order, seen, now_ns)
+
+
+def words_of(evidence: object) -> str:
+    """Return a venue's words as JSON text, whole, so that nothing in quarantine is lost.
+
+    Args:
+        evidence: Dataclasses of this library, or tuples of them.
+    """
+    if isinstance(evidence, str):
+        return evidence
+    parts = evidence if isinstance(evidence, tuple) else (evidence,)
+    bodies = [asdict(part) if is_dataclass(part) else str(part) for part in parts]  # type: ignore[arg-type]
+    return json.dumps(bodies, default=str, separators=(",", ":"))
 
 
 def ended(order: Order, state: OrderState, reason: str, now_ns: int) -> Order:
@@ -121,6 +137,33 @@ def quarantined(order: Order, what: str, now_ns: int) -> Applied:
         return Applied(order, (), what)
     moved = replace(order.moved(OrderState.QUARANTINED, now_ns, reason=what), settled=False)
     return Applied(moved, (), what)
+
+
+def _impossible(order: Order, seen: VenueOrder, quantity: Decimal) -> str | None:
+    """Return what can be true at no time; None where nothing is."""
+    asked = max(order.quantity, order.asked_quantity or _ZERO)
+    if quantity > asked:
+        return f"an order for {quantity}, asked were {asked}"
+    intent = order.intent
+    for fill in seen.fills:
+        if fill.side is not intent.side or fill.symbol not in {"", intent.symbol}:
+            return f"trade {fill.trade_id} is a {fill.side} of {fill.symbol}"
+        if fill.quantity <= 0 or fill.price <= 0:
+            return f"trade {fill.trade_id} of {fill.quantity} at {fill.price}"
+    return None
+
+
+def _retold(order: Order, fills: tuple[Fill, ...]) -> str:
+    """Return which known trade is told with other numbers now; empty for none."""
+    known = {fill.key: fill for fill in order.fills}
+    for fill in fills:
+        before = known.get(fill.key, fill)
+        if (before.quantity, before.price) != (fill.quantity, fill.price):
+            return (
+                f"trade {fill.trade_id} was {before.quantity} at {before.price}"
+                f" and is {fill.quantity} at {fill.price}"
+            )
+    return ""
 
 
 def _state(state: OrderState, filled: Decimal, quantity: Decimal) -> OrderState:

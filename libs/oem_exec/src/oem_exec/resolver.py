@@ -114,7 +114,9 @@ class Resolver:
         if len({seen.venue_order_id for seen in answer.orders}) > 1:
             ids = ", ".join(seen.venue_order_id for seen in answer.orders)
             applied = quarantined(order, f"two orders for one id: {ids}", self._clock.now_ns())
-            self._desk.contradict(order.venue, order.client_order_id, applied.contradiction, ids)
+            self._desk.contradict(
+                order.venue, order.client_order_id, applied.contradiction, answer.orders
+            )
             return self._desk.change(applied.order, "quarantined")
         order = self._desk.learn(order.client_order_id, answer.orders[0], kind)
         return await self.explain(order, gateway)
@@ -168,7 +170,7 @@ class Resolver:
                         name,
                         order.client_order_id,
                         "an open order nobody here asked for",
-                        repr(order),
+                        order,
                     )
         return tuple(found)
 

@@ -312,8 +312,8 @@ class LiveExecutionRouter:
             return await self._finish_first(
                 self._amend(
                     intent_id,
+                    quantity,
                     # 0 is a wrong number to refuse, not a number left out
-                    order.quantity if quantity is None else quantity,
                     order.price if price is None else price,
                 )
             )
@@ -622,7 +622,9 @@ class LiveExecutionRouter:
         finally:
             self._cancelling.discard(intent_id)
 
-    async def _amend(self, intent_id: str, quantity: Decimal, price: Decimal | None) -> Order:
+    async def _amend(
+        self, intent_id: str, quantity: Decimal | None, price: Decimal | None
+    ) -> Order:
         order = self.order(intent_id)
         if not certain(order):
             order = await self._settle(order)
@@ -634,12 +636,19 @@ class LiveExecutionRouter:
                 where=intent_id,
                 remedy="amend open orders only",
             )
+        before = sum(
+            (self._newest(o).filled_quantity for o in self._store.attempts(intent_id)[:-1]),
+            Decimal(0),
+        )
+        quantity = before + order.quantity if quantity is None else quantity
         instrument = await gateway.instrument(order.intent.symbol)
         if instrument is not None:
             instrument.check(replace(order.intent, quantity=quantity, price=price))
-        if quantity <= order.filled_quantity:
+        if quantity <= before + order.filled_quantity:
             raise InvalidOrder(
-                f"{order.filled_quantity} are executed already", where=intent_id, remedy="cancel it"
+                f"{before + order.filled_quantity} are executed already",
+                where=intent_id,
+                remedy="cancel it",
             )
         await self._desk.note(
             "order.amend",
@@ -651,12 +660,15 @@ class LiveExecutionRouter:
             },
         )
         if gateway.capabilities.amend is AmendMode.IN_PLACE:
-            return await self._amend_in_place(gateway, order, quantity, price)
+            return await self._amend_in_place(gateway, order, quantity - before, price)
         return await self._replace(gateway, order, quantity, price)
 
     async def _amend_in_place(
         self, gateway: Gateway, order: Order, quantity: Decimal, price: Decimal | None
     ) -> Order:
+        largest = max(quantity, order.asked_quantity or order.quantity)
+        order = self._desk.change(replace(order, asked_quantity=largest), "amended")
+        await self._desk.durable()
         answer = await gateway.amend(order, quantity, price)
         if isinstance(answer, Accepted):
             return self._desk.learn(order.client_order_id, answer.order, "amended")

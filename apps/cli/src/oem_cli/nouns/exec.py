@@ -131,7 +131,7 @@ def _kill(args: argparse.Namespace, out: Output) -> ExitCode:
 
 
 def _repair(args: argparse.Namespace, out: Output) -> ExitCode:
-    from oem_exec.store.sqlite import repair
+    from oem_exec.store.repair import repair
 
     saved, kept = repair(existing_store(args))
     out.report(
@@ -174,8 +174,8 @@ def _certify(args: argparse.Namespace, out: Output) -> ExitCode:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
     lines = table(
-        ("case", "held", "seen"),
-        ((r.case, "yes" if r.passed else "NO", r.seen[:80]) for r in report.results),
+        ("case", "outcome", "seen"),
+        ((r.case, r.outcome.replace("_", " "), r.seen[:80]) for r in report.results),
     )
     sealed = seal(args.site, target, out)
     out.report(

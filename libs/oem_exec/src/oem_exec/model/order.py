@@ -57,6 +57,8 @@ class Order:
     updated_ns: int = 0
     settled: bool = field(default=False, kw_only=True)
     """Terminal, and every executed unit is explained by a trade with its fee."""
+    asked_quantity: Decimal | None = field(default=None, kw_only=True)
+    """Largest quantity an amendment in place ever asked for; None before the first."""
 
     @property
     def intent_id(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from oem_exec.errors import InvalidOrder
 from oem_exec.model.enums import Liquidity, Side
 from oem_exec.model.fill import Fill
 from oem_exec.model.intent import OrderIntent
@@ -16,23 +17,28 @@ from oem_exec.model.states import OrderState
 ORDER_COLUMNS = (
     "client_order_id, intent_id, attempt, venue, symbol, state, intent, quantity, price, "
     "venue_order_id, filled_quantity, filled_notional, reason, cancel_requested, sent_ns, "
-    "valid_until_ns, answered_ns, updated_ns, settled"
+    "valid_until_ns, answered_ns, updated_ns, settled, asked_quantity"
 )
-INSERT_ORDER = f"INSERT OR IGNORE INTO orders ({ORDER_COLUMNS}) VALUES ({', '.join('?' * 19)})"  # noqa: S608 - constants
+INSERT_ORDER = f"INSERT OR IGNORE INTO orders ({ORDER_COLUMNS}) VALUES ({', '.join('?' * 20)})"  # noqa: S608 - constants
 UPDATE_ORDER = """UPDATE orders SET state = ?, quantity = ?, price = ?, venue_order_id = ?,
     filled_quantity = ?, filled_notional = ?, reason = ?, cancel_requested = ?, sent_ns = ?,
-    valid_until_ns = ?, answered_ns = ?, updated_ns = ?, settled = ? WHERE client_order_id = ?"""
+    valid_until_ns = ?, answered_ns = ?, updated_ns = ?, settled = ?, asked_quantity = ?
+    WHERE client_order_id = ?"""
 SELECT_ORDERS = f"SELECT {ORDER_COLUMNS} FROM orders"  # noqa: S608 - constants
-INSERT_FILL = f"INSERT OR IGNORE INTO fills VALUES ({', '.join('?' * 12)})"  # noqa: S608 - constants
-SELECT_FILLS = (
-    "SELECT venue, symbol, trade_id, client_order_id, side, quantity, price, fee, fee_asset, "
-    "liquidity, time_ns, notional FROM fills"
+FILL_COLUMNS = (
+    "venue, symbol, trade_id, client_order_id, side, quantity, price, fee, fee_asset, "
+    "liquidity, time_ns, notional"
 )
+INSERT_FILL = f"INSERT OR IGNORE INTO fills ({FILL_COLUMNS}) VALUES ({', '.join('?' * 12)})"  # noqa: S608 - constants
+SELECT_FILLS = f"SELECT {FILL_COLUMNS} FROM fills"  # noqa: S608 - constants
 
 INSERT_CONTRADICTION = """INSERT INTO quarantine
     (time_ns, venue, client_order_id, what, evidence) VALUES (?, ?, ?, ?, ?)"""
 
 Row = tuple[Any, ...]
+
+UNREADABLE = (ValueError, ArithmeticError, TypeError, KeyError, AttributeError, InvalidOrder)
+"""What `order_of` and `fill_of` raise for a row whose content makes no sense."""
 
 
 def order_row(order: Order) -> Row:
@@ -69,6 +75,7 @@ def _changing(order: Order) -> Row:
         order.answered_ns,
         order.updated_ns,
         order.settled,
+        None if order.asked_quantity is None else str(order.asked_quantity),
     )
 
 
@@ -93,6 +100,7 @@ def order_of(row: Sequence[Any], fills: Sequence[Fill]) -> Order:
         answered_ns=row[16],
         updated_ns=row[17],
         settled=bool(row[18]),
+        asked_quantity=None if row[19] is None else Decimal(row[19]),
     )
 
 

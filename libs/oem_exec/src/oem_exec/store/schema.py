@@ -69,6 +69,29 @@ MIGRATIONS: Sequence[Sequence[str]] = (
     ),
     # version 2: an operator looks for the newest orders first
     ("CREATE INDEX orders_by_time ON orders (sent_ns)",),
+    # version 3: two orders of one account that meet share a trade id, and both keep their fill;
+    # what an amendment asked for is durable before it is sent
+    (
+        """CREATE TABLE fills_of_orders (
+            venue TEXT NOT NULL,
+            symbol TEXT NOT NULL,
+            trade_id TEXT NOT NULL,
+            client_order_id TEXT NOT NULL,
+            side TEXT NOT NULL,
+            quantity TEXT NOT NULL,
+            price TEXT NOT NULL,
+            fee TEXT NOT NULL,
+            fee_asset TEXT NOT NULL,
+            liquidity TEXT NOT NULL,
+            time_ns INTEGER NOT NULL,
+            notional TEXT NOT NULL,
+            PRIMARY KEY (client_order_id, venue, symbol, trade_id)
+        ) WITHOUT ROWID""",
+        "INSERT INTO fills_of_orders SELECT * FROM fills",
+        "DROP TABLE fills",
+        "ALTER TABLE fills_of_orders RENAME TO fills",
+        "ALTER TABLE orders ADD COLUMN asked_quantity TEXT",
+    ),
 )
 """Statements that lead from version n to version n + 1, for n = 0, 1, …"""
 

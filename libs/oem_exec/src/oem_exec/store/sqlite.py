@@ -58,15 +58,15 @@ class SqliteOrderStore:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if exclusive:
-                lock = _take_lock(path)
+                lock = take_lock(path)
             fresh = not path.exists()
-            writer = _connect(path)
+            writer = connect(path)
             connections.append(writer)
             if fresh:
                 path.chmod(0o600)
             _check(writer, path)
             migrate(writer, str(path))
-            reader = _connect(path)
+            reader = connect(path)
             connections.append(reader)
             return cls(path, reader, GroupCommitWriter(writer, str(path)), lock)
         except (sqlite3.Error, OSError, ExecError) as error:
@@ -123,7 +123,10 @@ class SqliteOrderStore:
         if not found:
             return KillSwitch()
         state, reason, operator, time_ns = found[0]
-        return KillSwitch(KillState(state), reason, operator, time_ns)
+        try:
+            return KillSwitch(KillState(state), reason, operator, time_ns)
+        except ValueError as error:
+            raise _unreadable("the kill switch", error, self._path) from error
 
     def order(self, client_order_id: str) -> Order | None:
         found = self._orders("WHERE client_order_id = ?", (client_order_id,))
@@ -170,9 +173,25 @@ class SqliteOrderStore:
                 f"{rows.SELECT_FILLS} WHERE client_order_id IN ({marks}) ORDER BY time_ns",
                 part,
             ):
-                fill = rows.fill_of(row)
+                try:
+                    fill = rows.fill_of(row)
+                except rows.UNREADABLE as error:
+                    raise _unreadable(f"fill {row[2]!r}", error, self._path) from error
                 fills.setdefault(fill.client_order_id, []).append(fill)
-        return tuple(rows.order_of(row, fills.get(row[0], ())) for row in found)
+        return tuple(self._order(row, fills.get(row[0], ())) for row in found)
+
+    def _order(self, row: Sequence[Any], fills: Sequence[Fill]) -> Order:
+        try:
+            return rows.order_of(row, fills)
+        except rows.UNREADABLE as error:
+            raise _unreadable(f"order {row[0]!r}", error, self._path) from error
+
+    def order_ids(self, venue: str, since_ns: int = 0) -> frozenset[str]:
+        """Return the venue's ids of the orders sent to it since a moment."""
+        found = self._query(
+            "SELECT venue_order_id FROM orders WHERE venue = ? AND sent_ns >= ?", (venue, since_ns)
+        )
+        return frozenset(row[0] for row in found)
 
     def _query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         try:
@@ -181,65 +200,8 @@ class SqliteOrderStore:
             raise _translated(error, self._path) from error
 
 
-def repair(path: Path) -> tuple[int, Path]:
-    """Copy what can be read of a damaged store into a new one and keep the damaged file.
-
-    Args:
-        path: The damaged store; nobody may have it open for trading.
-
-    Returns:
-        The number of orders saved, and where the damaged file is now.
-
-    Raises:
-        StoreUnavailable: The store is in use, or nothing is there.
-    """
-    if not path.exists():
-        raise StoreUnavailable("there is no order store", where=str(path), remedy="name the site")
-    with _take_lock(path):
-        kept = path.with_name(f"{path.name}.damaged")
-        number = 1
-        while kept.exists():
-            kept = path.with_name(f"{path.name}.damaged.{number}")
-            number += 1
-        for suffix in ("", "-wal", "-shm"):
-            part = path.with_name(path.name + suffix)
-            if part.exists():
-                part.rename(kept.with_name(kept.name + suffix))
-        return _salvage(kept, path), kept
-
-
-def _salvage(damaged: Path, fresh: Path) -> int:
-    new = _connect(fresh)
-    fresh.chmod(0o600)
-    migrate(new, str(fresh))
-    saved = 0
-    try:
-        old = sqlite3.connect(damaged, isolation_level=None)
-    except sqlite3.Error:
-        new.close()
-        return 0
-    new.execute("BEGIN IMMEDIATE")
-    for table in ("orders", "fills", "quarantine", "kill_switch"):
-        columns = ", ".join(row[1] for row in new.execute(f"PRAGMA table_info({table})"))
-        width = columns.count(",") + 1
-        try:
-            cursor = old.execute(f"SELECT {columns} FROM {table}")  # noqa: S608 - own names
-            while (row := cursor.fetchone()) is not None:
-                new.execute(
-                    f"INSERT OR IGNORE INTO {table} ({columns}) "  # noqa: S608 - own names
-                    f"VALUES ({', '.join('?' * width)})",
-                    row,
-                )
-                saved += table == "orders"
-        except sqlite3.Error:
-            continue  # the pages behind this point cannot be read; what came before is kept
-    new.execute("COMMIT")
-    old.close()
-    new.close()
-    return saved
-
-
-def _take_lock(path: Path) -> IO[str]:
+def take_lock(path: Path) -> IO[str]:
+    """Return the held trading lock of a store; raises `StoreUnavailable` where it is taken."""
     lock = Path(f"{path}.lock").open("a", encoding="utf-8")  # noqa: SIM115 - held until close
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -254,7 +216,8 @@ def _take_lock(path: Path) -> IO[str]:
     return lock
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection in autocommit and WAL mode that waits for the disk at every commit."""
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=5, cached_statements=64
     )
@@ -270,6 +233,14 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreCorrupt(
             f"the order store is damaged: {findings[0]}", where=str(path), remedy=_REPAIR
         )
+
+
+def _unreadable(what: str, error: Exception, path: Path) -> StoreCorrupt:
+    return StoreCorrupt(
+        f"the order store is damaged: {what} cannot be read ({error})",
+        where=str(path),
+        remedy=_REPAIR,
+    )
 
 
 def _translated(error: sqlite3.Error | OSError, path: Path) -> StoreUnavailable:

@@ -121,7 +121,7 @@ class GroupCommitWriter:
                     cursor = execute(sql, rows[0]) if len(rows) == 1 else executemany(sql, rows)
                     job.changed += max(cursor.rowcount, 0)
             execute("COMMIT")
-        except sqlite3.Error as cause:
+        except Exception as cause:  # noqa: BLE001 - a text that is no UTF-8 must not hang its callers
             self._roll_back()
             error = StoreUnavailable(
                 f"the order store refused a write: {cause}",
