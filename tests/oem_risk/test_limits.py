@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -113,11 +114,121 @@ def test_an_unknown_profile_names_the_known_ones() -> None:
         ({"max_position": 3.0}, "max_position may not exceed max_leverage"),
         ({"max_order": 3.0}, "max_order may not exceed max_leverage"),
         ({"max_daily_loss": 0.5}, "max_daily_loss may not exceed max_drawdown"),
+        ({"max_position": 0.1}, "max_order may not exceed twice max_position"),
+        ({"max_daily_cost": 0.04}, "max_daily_cost may not exceed max_daily_loss"),
+        ({"volatility_target": 0.7}, "volatility_target is 3.66% a day"),
+        ({"max_drawdown": float("nan")}, "max_drawdown"),
+        ({"max_daily_cost": 0.0}, "max_daily_cost"),
     ],
 )
 def test_each_wrong_field_of_a_profile_is_named(change: dict[str, object], named: str) -> None:
     with pytest.raises(ProfileProblem, match=named):
         profile_from({**shipped_profile("balanced").model_dump(), **change})
+
+
+def test_all_contradictions_are_named_at_once() -> None:
+    with pytest.raises(ProfileProblem) as refused:
+        profile_from(
+            {**shipped_profile("balanced").model_dump(), "max_position": 3.0, "max_order": 4.0,
+             "max_daily_loss": 0.2, "max_daily_cost": 0.3, "volatility_target": 5.0}
+        )  # fmt: skip
+    assert str(refused.value).count("; ") >= 4
+    for field in ("max_position", "max_order", "max_daily_loss", "max_daily_cost", "volatility"):
+        assert field in str(refused.value)
+
+
+def test_the_cost_budget_is_the_daily_loss_unless_it_is_given() -> None:
+    values = shipped_profile("balanced").model_dump()
+    assert profile_from(values).cost_budget == 0.006
+    assert profile_from({**values, "max_daily_cost": None}).cost_budget == 0.03
+
+
+def test_the_days_costs_and_the_orders_must_fit_in_the_budget() -> None:
+    engine = RiskEngine(shipped_profile("balanced"))
+    order = OrderFacts("B", 0.5, 50_000.0, cost_high_bps=20.0)  # 50 of a budget of 600
+    assert engine.check(order, exposed(cost_today=549.0)).allowed
+    refused = engine.check(order, exposed(cost_today=551.0))
+    assert refused.reasons == (RiskReason.COST_BUDGET,)
+    assert refused.margins["cost_budget"] == pytest.approx(-1 / 600)
+
+
+def test_the_volatility_target_holds_the_holdings_as_if_they_moved_as_one() -> None:
+    engine = RiskEngine(shipped_profile("balanced"))
+    # 20 % of 100,000: 20,000 of notional times volatility
+    order = OrderFacts("B", 0.5, 50_000.0, volatility=0.6)  # adds 15,000
+    held = exposed(volatility_notional=4_999.0, positions={"A": (1.0, 10_000.0)})
+    assert engine.check(order, held).allowed
+    refused = engine.check(order, exposed(volatility_notional=5_001.0))
+    assert refused.reasons == (RiskReason.VOLATILITY,)
+    # an unknown volatility is said by the absence of its margin
+    assert "volatility" not in engine.check(order, FLAT).margins
+    unknown = engine.check(order, exposed(volatility_notional=float("nan")))
+    assert unknown.reasons == (RiskReason.NOT_A_NUMBER,)
+
+
+def test_every_reason_against_an_order_is_given_at_once() -> None:
+    engine = RiskEngine(shipped_profile("balanced"), TradingState.HALTED)
+    worst = Exposure(
+        100_000.0, {"A": (1.0, 1e6)}, -1e5, 0.9, 1e6, 60, cost_today=1e4, volatility_notional=1e6
+    )
+    found = engine.check(OrderFacts("B", 10.0, 50_000.0, 99.0, 0.9), worst)
+    limits = {RiskReason.NOT_A_NUMBER, RiskReason.NO_EQUITY, RiskReason.REDUCING_ONLY}
+    assert set(found.reasons) == set(RiskReason) - limits
+    assert len(found.reasons) == len(set(found.reasons))
+    broke = engine.check(OrderFacts("B", float("nan"), 50_000.0, 99.0), replace(worst, equity=0.0))
+    assert {
+        RiskReason.NOT_A_NUMBER,
+        RiskReason.NO_EQUITY,
+        RiskReason.HALTED,
+        RiskReason.DRAWDOWN,
+        RiskReason.COST,
+        RiskReason.OPEN_POSITIONS,
+    } <= set(broke.reasons)
+
+
+@given(
+    numbers=st.tuples(*[st.floats(allow_nan=True, allow_infinity=True)] * 9),
+    held=st.floats(allow_nan=True, allow_infinity=True),
+    state=st.sampled_from(TradingState),
+)
+def test_prop_no_number_is_refused_without_a_reason_or_passed_with_one(
+    numbers: tuple[float, ...], held: float, state: TradingState
+) -> None:
+    quantity, price, cost, volatility, equity, pnl, fall, gross, spent = numbers
+    engine = RiskEngine(shipped_profile("balanced"), state)
+    found = engine.check(
+        OrderFacts("B", quantity, price, cost, volatility),
+        Exposure(equity, {"B": (held, 1.0)}, pnl, fall, gross, 1, spent, volatility),
+    )
+    assert found.allowed == (not found.reasons)
+    assert all(math.isfinite(room) for room in found.margins.values())
+    if found.allowed and not found.reduces:
+        assert all(room >= 0 for room in found.margins.values())
+
+
+@given(share=st.floats(0.5, 2.0), field=st.sampled_from(["order_size", "position", "leverage"]))
+def test_prop_a_limit_passes_what_is_inside_and_refuses_what_is_not(
+    share: float, field: str
+) -> None:
+    limits = profile_from(
+        {**shipped_profile("manual").model_dump(), "max_leverage": 0.25, "max_position": 0.25}
+    )
+    found = RiskEngine(limits).check(OrderFacts("B", 250.0 * share, 100.0), FLAT)
+    assert (RiskReason(field) in found.reasons) == (share > 1.0)
+    assert found.margins[field] == pytest.approx(1 - share)
+
+
+def test_the_drawdown_limit_trips_the_switch_until_a_person_resets_it() -> None:
+    engine = RiskEngine(shipped_profile("balanced"))
+    assert not engine.observe(exposed(drawdown=0.149))
+    assert engine.observe(exposed(drawdown=0.15))
+    assert not engine.observe(exposed(drawdown=0.2))
+    # the equity recovers, the switch does not
+    assert engine.check(OrderFacts("B", 0.1, 1.0), FLAT).reasons == (RiskReason.REDUCING_ONLY,)
+    assert engine.position.by == "engine"
+    assert "15.00%" in engine.position.reason
+    engine.reset("anna", "looked at the loss")
+    assert (engine.position.by, engine.position.reason) == ("anna", "looked at the loss")
 
 
 @pytest.mark.parametrize("field", ["daily_pnl", "drawdown", "gross_notional"])

@@ -9,6 +9,7 @@ OemError
     ├── ProfileProblem     a risk profile is unknown or contradicts itself    (input)
     ├── LabProblem         a simulation was asked for that cannot be run      (input)
     ├── RunCancelled       whoever started a run ended it                     (state)
+    ├── SwitchProblem      the journal of the kill switch cannot be read      (trust)
     └── OperatorRequired   only a named operator may do this                  (state)
 """
 
@@ -85,3 +86,9 @@ class RunCancelled(RiskError):
     """Whoever started a run ended it."""
 
     category = Category.STATE
+
+
+class SwitchProblem(RiskError):
+    """The journal of the kill switch is not one, or says what cannot be."""
+
+    category = Category.TRUST

@@ -6,8 +6,8 @@ import enum
 import math
 from dataclasses import dataclass
 
-from oem_risk.errors import OperatorRequired
 from oem_risk.limits.profile import RiskProfile
+from oem_risk.limits.switch import MemorySwitch, Switch, SwitchPosition, TradingState
 
 
 class RiskReason(enum.StrEnum):
@@ -35,14 +35,11 @@ class RiskReason(enum.StrEnum):
     """The loss from the peak has reached `max_drawdown`."""
     COST = "cost"
     """The upper end of the order's estimated cost exceeds `max_cost_bps`."""
-
-
-class TradingState(enum.StrEnum):
-    """The engine's kill switch."""
-
-    ACTIVE = "active"
-    REDUCING = "reducing"
-    HALTED = "halted"
+    COST_BUDGET = "cost_budget"
+    """The day's costs with the upper end of the order's would exceed `max_daily_cost`."""
+    VOLATILITY = "volatility"
+    """The holdings' volatility after the order, were they to move as one, exceeds
+    `volatility_target`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +51,15 @@ class OrderFacts:
         signed_quantity: Base units, positive to buy, negative to sell; not 0.
         price: Expected price in quote units, > 0.
         cost_high_bps: Upper end of the estimated cost, basis points of the notional.
+        volatility: Annualised volatility of the symbol, >= 0; None where the caller has no
+            estimate, and then the volatility target is not checked and has no margin.
     """
 
     symbol: str
     signed_quantity: float
     price: float
     cost_high_bps: float = 0.0
+    volatility: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,9 @@ class Exposure:
         drawdown: Loss from the peak of equity as a fraction of the peak, in [0, 1].
         gross_notional: Sum of the absolute notionals, in quote units.
         open_positions: Number of symbols with a holding.
+        cost_today: Costs paid since the start of the UTC day, in quote units.
+        volatility_notional: Sum of the absolute notionals, each times its symbol's annualised
+            volatility, in quote units; None where the caller has no estimate.
     """
 
     equity: float
@@ -82,6 +85,8 @@ class Exposure:
     drawdown: float
     gross_notional: float
     open_positions: int
+    cost_today: float = 0.0
+    volatility_notional: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,8 @@ class RiskEngine:
 
     Args:
         profile: The limits.
-        state: Where the kill switch stands, as read back from the journal after a restart.
+        state: Where the kill switch stands at first, when no `switch` is given.
+        switch: The kill switch; a `JournalledSwitch` survives a restart. None is one in memory.
 
     Example:
         >>> from oem_risk import Exposure, OrderFacts, RiskEngine, shipped_profile
@@ -116,92 +122,178 @@ class RiskEngine:
         (<RiskReason.ORDER_SIZE: 'order_size'>, <RiskReason.POSITION: 'position'>)
     """
 
-    def __init__(self, profile: RiskProfile, state: TradingState = TradingState.ACTIVE) -> None:
+    def __init__(
+        self,
+        profile: RiskProfile,
+        state: TradingState = TradingState.ACTIVE,
+        *,
+        switch: Switch | None = None,
+    ) -> None:
         self.profile = profile
-        self._state = state
+        self._switch: Switch = MemorySwitch(state) if switch is None else switch
+        # a check looks nothing up in the profile: its fields cost more than the arithmetic
+        self._limits = (
+            profile.max_order,
+            profile.max_position,
+            profile.max_leverage,
+            profile.volatility_target,
+            profile.cost_budget,
+            profile.max_open_positions,
+            profile.max_daily_loss,
+            profile.max_drawdown,
+            profile.max_cost_bps,
+        )
 
     @property
     def state(self) -> TradingState:
         """Where the kill switch stands."""
-        return self._state
+        return self._switch.position.state
 
-    def trip(self, state: TradingState) -> bool:
+    @property
+    def position(self) -> SwitchPosition:
+        """Where the kill switch stands, who put it there, and why."""
+        return self._switch.position
+
+    def trip(self, state: TradingState, reason: str = "") -> bool:
         """Tighten the kill switch; returns whether it moved. It never loosens here."""
-        order = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
-        if order.index(state) <= order.index(self._state):
-            return False
-        self._state = state
-        return True
+        return self._switch.trip(state, reason)
 
-    def reset(self, operator: str) -> None:
+    def reset(self, operator: str, reason: str = "") -> None:
         """Set the kill switch back to active.
 
         Raises:
             OperatorRequired: No operator is named; a machine never resets the switch.
         """
-        if not operator.strip():
-            raise OperatorRequired(
-                "the kill switch is reset by a person only",
-                where="operator",
-                remedy="name the operator who takes the responsibility",
-            )
-        self._state = TradingState.ACTIVE
+        self._switch.reset(operator, reason)
+
+    def observe(self, exposure: Exposure) -> bool:
+        """Trip to reducing when the drawdown limit is reached; returns whether the switch moved.
+
+        Without this the limit stops new exposure only while the loss stands; with it, a person
+        looks at the loss before anything is added again. Nothing is done on a daily loss: that
+        limit ends with the day.
+        """
+        if not exposure.drawdown >= self.profile.max_drawdown:
+            return False
+        return self._switch.trip(
+            TradingState.REDUCING,
+            f"drawdown {exposure.drawdown:.2%} reached {self.profile.max_drawdown:.2%}",
+        )
 
     def check(self, order: OrderFacts, exposure: Exposure) -> RiskVerdict:
-        """Return the verdict on one order; orders that only reduce a holding always pass.
+        """Return the verdict on one order, with every reason against it.
 
-        A malformed number is refused even on a reducing order, for it cannot be known to reduce.
+        An order that only reduces a holding passes whatever else is wrong or unknown: its
+        quantities alone say that it reduces. Any other order with a malformed number is refused.
         """
-        held, _ = exposure.positions.get(order.symbol, (0.0, 0.0))
-        after = held + order.signed_quantity
+        quantity, price = order.signed_quantity, order.price
+        entry = exposure.positions.get(order.symbol)
+        held = 0.0 if entry is None else entry[0]
+        if held and (held > 0) != (quantity > 0) and 0 < abs(quantity) <= abs(held):
+            return _REDUCES
+        equity, gross = exposure.equity, exposure.gross_notional
+        size = abs(held + quantity)
+        added = (size - abs(held)) * price
+        after = size * price
+        notional = abs(quantity) * price
+        cost_bps = order.cost_high_bps
+        order_cost = notional * cost_bps * 1e-4
         # a sum is finite only when all its terms are
-        sound = math.isfinite(order.signed_quantity + order.price + order.cost_high_bps + held)
-        if not sound or order.price <= 0 or order.signed_quantity == 0:
-            return RiskVerdict(False, (RiskReason.NOT_A_NUMBER,), {}, reduces=False)
-        reduces = held != 0 and held * order.signed_quantity < 0 and abs(after) <= abs(held)
-        if reduces and held * after >= 0:
-            return RiskVerdict(True, (), {}, reduces=True)
-        # an unknown loss is no reason to believe there is none
-        if not math.isfinite(exposure.daily_pnl + exposure.drawdown + exposure.gross_notional):
-            return RiskVerdict(False, (RiskReason.NOT_A_NUMBER,), {}, reduces=False)
-        margins = self._margins(order, exposure, held, after)
-        reasons = [reason for reason, name in _LIMITS if margins[name] < 0.0]
-        if self._state is TradingState.HALTED:
-            reasons.insert(0, RiskReason.HALTED)
-        elif self._state is TradingState.REDUCING:
-            reasons.insert(0, RiskReason.REDUCING_ONLY)
-        if not math.isfinite(exposure.equity) or exposure.equity <= 0:
-            reasons.insert(0, RiskReason.NO_EQUITY)
-        return RiskVerdict(not reasons, tuple(reasons), margins, reduces=False)
+        sound = math.isfinite(
+            after + gross + order_cost + equity + exposure.daily_pnl + exposure.drawdown
+            + exposure.cost_today
+        )  # fmt: skip
+        if not sound or price <= 0 or quantity == 0 or equity <= 0:
+            return self._malformed(order, exposure, held)
+        (
+            most_order, most_position, most_gross, target, budget,
+            most_open, most_loss, most_fall, most_bps,
+        ) = self._limits  # fmt: skip
+        margins = {
+            "order_size": 1 - notional / (most_order * equity),
+            "position": 1 - after / (most_position * equity),
+            "leverage": 1 - (gross + added) / (most_gross * equity),
+            "open_positions": 1 - (exposure.open_positions + (not held)) / most_open,
+            # a loss breaches its limit when it reaches it: the smallest step below 0 says so
+            "daily_loss": (1 + exposure.daily_pnl / equity / most_loss) or -_STEP,
+            "drawdown": (1 - exposure.drawdown / most_fall) or -_STEP,
+            "cost": 1 - cost_bps / most_bps,
+            "cost_budget": 1 - (exposure.cost_today + order_cost) / (budget * equity),
+        }
+        if order.volatility is not None and exposure.volatility_notional is not None:
+            volatile = exposure.volatility_notional + added * order.volatility
+            margins["volatility"] = 1 - volatile / (target * equity)
+            if not math.isfinite(volatile):
+                return self._malformed(order, exposure, held)
+        state = self._switch.position.state
+        if min(margins.values()) >= 0 and state is TradingState.ACTIVE:
+            return RiskVerdict(True, (), margins, reduces=False)
+        reasons = [_REASONS[name] for name, room in margins.items() if room < 0]
+        return RiskVerdict(False, (*_STATES[state], *reasons), margins, reduces=False)
 
-    def _margins(
-        self, order: OrderFacts, exposure: Exposure, held: float, after: float
+    def _malformed(self, order: OrderFacts, exposure: Exposure, held: float) -> RiskVerdict:
+        """Refuse an order of which not everything is known, with every reason that is."""
+        numbers = (
+            order.signed_quantity, order.price, order.cost_high_bps, held, exposure.equity,
+            exposure.gross_notional, exposure.daily_pnl, exposure.drawdown, exposure.cost_today,
+            order.volatility or 0.0, exposure.volatility_notional or 0.0,
+        )  # fmt: skip
+        reasons = list(_STATES[self.state])
+        sound = all(math.isfinite(number) for number in numbers)
+        if not sound or order.price <= 0 or order.signed_quantity == 0:
+            reasons.insert(0, RiskReason.NOT_A_NUMBER)
+        if not exposure.equity > 0:
+            reasons.append(RiskReason.NO_EQUITY)
+        margins = self._known_margins(order, exposure, held)
+        reasons += [_REASONS[name] for name, room in margins.items() if room < 0]
+        if not reasons:  # finite numbers whose product is not
+            reasons.append(RiskReason.NOT_A_NUMBER)
+        return RiskVerdict(False, tuple(reasons), margins, reduces=False)
+
+    def _known_margins(
+        self, order: OrderFacts, exposure: Exposure, held: float
     ) -> dict[str, float]:
-        profile = self.profile
-        equity = max(exposure.equity, 1e-12)
-        order_notional = abs(order.signed_quantity) * order.price
-        gross = exposure.gross_notional + (abs(after) - abs(held)) * order.price
-        count = exposure.open_positions + (1 if held == 0 else 0)
+        """Return the margins that can be told from the numbers that are finite."""
+        profile, equity = self.profile, max(exposure.equity, 1e-12)
+        if not math.isfinite(equity):
+            equity = math.nan
+        size = abs(held + order.signed_quantity)
+        notional = abs(order.signed_quantity) * order.price
+        added = (size - abs(held)) * order.price
+        spent = exposure.cost_today + notional * order.cost_high_bps * 1e-4
+        count = exposure.open_positions + (held == 0)
+        uses = {
+            "order_size": notional / (profile.max_order * equity),
+            "position": size * order.price / (profile.max_position * equity),
+            "leverage": (exposure.gross_notional + added) / (profile.max_leverage * equity),
+            "open_positions": count / profile.max_open_positions,
+            "daily_loss": -exposure.daily_pnl / equity / profile.max_daily_loss,
+            "drawdown": exposure.drawdown / profile.max_drawdown,
+            "cost": order.cost_high_bps / profile.max_cost_bps,
+            "cost_budget": spent / (profile.cost_budget * equity),
+        }
         return {
-            "order_size": 1 - order_notional / (profile.max_order * equity),
-            "position": 1 - abs(after) * order.price / (profile.max_position * equity),
-            "leverage": 1 - gross / (profile.max_leverage * equity),
-            "open_positions": 1 - count / profile.max_open_positions,
-            "daily_loss": _room(-exposure.daily_pnl / equity, profile.max_daily_loss),
-            "drawdown": _room(exposure.drawdown, profile.max_drawdown),
-            "cost": 1 - order.cost_high_bps / profile.max_cost_bps,
+            name: (1 - use) or -_STEP if name in ("daily_loss", "drawdown") else 1 - use
+            for name, use in uses.items()
+            if math.isfinite(use)
         }
 
 
-_LIMITS = tuple(
-    (reason, reason.value)
-    for reason in RiskReason
-    if reason.value
-    in ("order_size", "position", "leverage", "open_positions", "daily_loss", "drawdown", "cost")
-)
-
-
-def _room(loss: float, limit: float) -> float:
-    """Room under a limit that is breached when reached, not only when passed."""
-    room = 1 - loss / limit
-    return room if room > 0 else min(room, -1e-12)
+_STEP = 1e-12
+_REASONS = {
+    "order_size": RiskReason.ORDER_SIZE,
+    "position": RiskReason.POSITION,
+    "leverage": RiskReason.LEVERAGE,
+    "open_positions": RiskReason.OPEN_POSITIONS,
+    "daily_loss": RiskReason.DAILY_LOSS,
+    "drawdown": RiskReason.DRAWDOWN,
+    "cost": RiskReason.COST,
+    "cost_budget": RiskReason.COST_BUDGET,
+    "volatility": RiskReason.VOLATILITY,
+}
+_STATES: dict[TradingState, tuple[RiskReason, ...]] = {
+    TradingState.ACTIVE: (),
+    TradingState.REDUCING: (RiskReason.REDUCING_ONLY,),
+    TradingState.HALTED: (RiskReason.HALTED,),
+}
+_REDUCES = RiskVerdict(True, (), {}, reduces=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import enum
+import math
 import tomllib
 from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from oem_risk.errors import ProfileProblem
+
+DAYS_PER_YEAR = 365
 
 
 class ProfileName(enum.StrEnum):
@@ -32,7 +35,9 @@ class RiskProfile(BaseModel):
         max_drawdown: Loss from the peak of equity, as a fraction of the peak, in (0, 1).
         max_open_positions: Largest number of symbols held, >= 1.
         max_cost_bps: Highest upper end of an order's estimated cost, in basis points, > 0.
-        volatility_target: Annualised volatility the simulated exposure is scaled to, > 0.
+        volatility_target: Annualised volatility the exposure is scaled and held to, > 0.
+        max_daily_cost: Cost budget of a UTC day, as a fraction of equity, in (0, 1); None is the
+            daily loss limit, for costs are losses.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,15 +51,43 @@ class RiskProfile(BaseModel):
     max_open_positions: int = Field(ge=1, le=10_000)
     max_cost_bps: float = Field(gt=0, le=10_000)
     volatility_target: float = Field(gt=0, le=10)
+    max_daily_cost: float | None = Field(default=None, gt=0, lt=1)
+
+    @property
+    def cost_budget(self) -> float:
+        """Cost that a UTC day may bring, as a fraction of equity."""
+        return self.max_daily_loss if self.max_daily_cost is None else self.max_daily_cost
 
     @model_validator(mode="after")
     def _consistent(self) -> RiskProfile:
-        if self.max_position > self.max_leverage:
-            raise ValueError("max_position may not exceed max_leverage")
-        if self.max_order > self.max_leverage:
-            raise ValueError("max_order may not exceed max_leverage")
-        if self.max_daily_loss > self.max_drawdown:
-            raise ValueError("max_daily_loss may not exceed max_drawdown")
+        """Refuse limits of which one can never be reached, or is reached every few days."""
+        sigma = self.volatility_target / math.sqrt(DAYS_PER_YEAR)
+        contradictions = [
+            words
+            for wrong, words in (
+                (self.max_position > self.max_leverage, "max_position may not exceed max_leverage"),
+                (self.max_order > self.max_leverage, "max_order may not exceed max_leverage"),
+                (
+                    self.max_order > 2 * self.max_position,
+                    "max_order may not exceed twice max_position, which turns a holding over",
+                ),
+                (
+                    self.max_daily_loss > self.max_drawdown,
+                    "max_daily_loss may not exceed max_drawdown",
+                ),
+                (
+                    self.cost_budget > self.max_daily_loss,
+                    "max_daily_cost may not exceed max_daily_loss, for costs are losses",
+                ),
+                (
+                    sigma >= self.max_daily_loss,
+                    f"volatility_target is {sigma:.2%} a day, which max_daily_loss would stop",
+                ),
+            )
+            if wrong
+        ]
+        if contradictions:
+            raise ValueError("; ".join(contradictions))
         return self
 
 
