@@ -14,10 +14,12 @@ from oem_tco.inputs.findings import FindingCode, Findings, Treatment
 from oem_tco.inputs.fixed import Bools
 from oem_tco.inputs.read import InputTable
 from oem_tco.inputs.schema import TableName
+from oem_tco.tables.benchmarks import MarketVolume, benchmark_costs
 from oem_tco.tables.decompose import FillParts, OrderParts, fill_parts, order_parts
 from oem_tco.tables.exact import decimal_column
 from oem_tco.tables.fees import FeeRules, RateTable
 from oem_tco.tables.funding import FundingTable, order_funding
+from oem_tco.tables.markouts import fill_markouts
 from oem_tco.tables.prepare import NAMES, Fills, Orders, read_fills, read_orders
 from oem_tco.tables.quotes import Keys, QuoteBook
 from oem_tco.terms import COMPONENTS, Benchmark, DelayConvention, Provenance
@@ -137,12 +139,16 @@ def cost_tables(tables: TcoTables, rules: CostRules | None = None) -> TableCosts
     _name_currencies(orders)
     _name_ends(orders, fills, whole, sources)
     table = _orders_table(orders, whole, sources)
-    return TableCosts(
-        rules.convention,
-        table,
-        _fills_table(orders, fills, parts, table, whole.fills > 0),
-        findings,
-    )
+    benchmarks = markouts = None
+    if rules.benchmarks:
+        volume = None if tables.volume is None else MarketVolume(tables.volume, findings)
+        benchmarks = benchmark_costs(
+            orders, fills, parts, whole.filled, rules.benchmarks, quotes, volume
+        )
+    if rules.markouts_ns and quotes is not None:
+        markouts = fill_markouts(orders, fills, parts.notional, quotes, rules.markouts_ns)
+    of_fills = _fills_table(orders, fills, parts, table, whole.fills > 0)
+    return TableCosts(rules.convention, table, of_fills, findings, benchmarks, markouts)
 
 
 def priced(orders: Orders, quotes: QuoteBook | None) -> tuple[Orders, dict[str, Coded]]:
