@@ -120,6 +120,11 @@ class TokenBucket:
         """Let nothing through until a moment."""
         self._change(lambda record: (record[0], max(record[1], until_ns), *record[2:]))
 
+    def blocked_for(self, now_ns: int) -> int:
+        """Return for how many nanoseconds nothing may go, 0 when the venue takes requests."""
+        _, blocked_ns, *_ = _RECORD.unpack_from(self._memory, self._offset)
+        return max(int(blocked_ns) - now_ns, 0)
+
     def used_share(self, now_ns: int) -> float:
         """Return how far the bucket is from full, 0 to about 1 of its burst and backlog."""
         full_ns, *_ = _RECORD.unpack_from(self._memory, self._offset)
@@ -193,7 +198,12 @@ class SharedBudgets:
 
     async def acquire(self, venue: str, cost: Mapping[str, int], *, urgent: bool = False) -> None:
         buckets = self._buckets.get(venue)
-        if not buckets or not cost:
+        if not buckets:
+            return
+        if not cost:
+            # what costs nothing waits all the same while the venue has sent us away
+            while wait_ns := max(b.blocked_for(self._now()) for b in buckets.values()):
+                await self._pause(wait_ns)
             return
         if self._try(buckets, cost, urgent=urgent) == 0:
             return
@@ -208,8 +218,11 @@ class SharedBudgets:
         self, buckets: Mapping[str, TokenBucket], cost: Mapping[str, int], *, urgent: bool
     ) -> None:
         while wait_ns := self._try(buckets, cost, urgent=urgent):
-            waiting = self._sleep(max(wait_ns / _NS, 0.0002))
-            await waiting  # type: ignore[misc]
+            await self._pause(wait_ns)
+
+    async def _pause(self, wait_ns: int) -> None:
+        waiting = self._sleep(max(wait_ns / _NS, 0.0002))
+        await waiting  # type: ignore[misc]
 
     def _try(
         self, buckets: Mapping[str, TokenBucket], cost: Mapping[str, int], *, urgent: bool

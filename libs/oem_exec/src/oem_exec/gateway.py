@@ -27,6 +27,7 @@ from oem_exec.venue import (
     Unknown,
     Venue,
     VenueOrder,
+    VenueTrade,
 )
 from oem_security.clock import Clock
 
@@ -122,16 +123,26 @@ class Gateway:
             await self._timed(RequestKind.OPEN_ORDERS, lambda: self._venue.open_orders())
         )
 
+    async def account_trades(self, symbol: str, since_ns: int) -> tuple[VenueTrade, ...] | Unknown:
+        """Return the account's trades; none where the venue cannot list them."""
+        listed = getattr(self._venue, "account_trades", None)
+        if listed is None:
+            return ()
+        await self._budget(RequestKind.TRADES)
+        found: tuple[VenueTrade, ...] | Unknown = await self._timed(
+            RequestKind.TRADES, lambda: listed(symbol, since_ns)
+        )
+        return self._judged(found)
+
     async def close(self) -> None:
         await self._venue.close()
 
     async def _budget(self, kind: RequestKind) -> None:
         cost = self._venue.capabilities.cost(kind)
-        if cost:
-            await self._budgets.acquire(self.name, cost, urgent=kind is RequestKind.CANCEL)
-            if self._metrics is not None:
-                for bucket, share in self._budgets.used_share(self.name).items():
-                    self._metrics.budget(self.name, bucket, share)
+        await self._budgets.acquire(self.name, cost, urgent=kind is RequestKind.CANCEL)
+        if cost and self._metrics is not None:
+            for bucket, share in self._budgets.used_share(self.name).items():
+                self._metrics.budget(self.name, bucket, share)
 
     async def _timed(self, kind: RequestKind, request: Callable[[], Awaitable[T]]) -> T | Unknown:
         async with self._sequencer.turn() if self._sequencer else contextlib.nullcontext():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
@@ -15,7 +16,7 @@ from oem_exec.ccxt_venue.table import capabilities_of
 from oem_exec.ccxt_venue.venue import CcxtSettings, CcxtVenue
 from oem_exec.certify import CertificationReport, certify
 from oem_exec.errors import BadSettings
-from oem_exec.venue_server.faults import FaultRule
+from oem_exec.venue_server.faults import FaultKind, FaultPlan, FaultRule
 from oem_exec.venue_server.feed import feed_of
 from oem_exec.venue_server.server import ServerSettings, VenueServer, instruments_of
 
@@ -96,9 +97,23 @@ async def serve_for_ever(settings: ServerSettings, ready: Callable[[str], None])
 
 
 async def certify_venue(
-    exchange: str, symbol: str, base_url: str = "", key: str = "", secret: str = ""
+    exchange: str,
+    symbol: str,
+    base_url: str = "",
+    key: str = "",
+    secret: str = "",
+    *,
+    largest_notional: Decimal | None = Decimal(1000),
 ) -> CertificationReport:
     """Certify a ccxt venue against a sandbox address, or against a venue server of its dialect.
+
+    Args:
+        exchange: Venue of the capability table.
+        symbol: A liquid symbol of it.
+        base_url: The sandbox; empty serves an imitation on loopback.
+        key: Sandbox key.
+        secret: Sandbox secret.
+        largest_notional: Most that the partial fill may cost at a sandbox; an imitation has no cap.
 
     Raises:
         BadSettings: No address is given and there is no dialect of this venue.
@@ -106,24 +121,39 @@ async def certify_venue(
     with tempfile.TemporaryDirectory(prefix="oem-certify-") as folder:
         if base_url:
             venue = CcxtVenue(CcxtSettings(exchange, key, secret, base_url=base_url))
-            return await certify(venue, symbol, Path(folder))
+            run = f"c{time.time_ns():x}"
+            return await certify(
+                venue, symbol, Path(folder), run=run, largest_notional=largest_notional
+            )
         if exchange not in {"binance", "kraken"}:
             raise BadSettings(
                 f"there is no imitation of {exchange}",
                 where=exchange,
                 remedy="name its sandbox with --base-url",
             )
-        settings = server_settings(dialect=exchange, symbol=symbol)
-        settings = replace(
-            settings, limits={"counter_limit": 10_000} if exchange == "kraken" else {}
+        return await _certify_imitation(exchange, symbol, Path(folder))
+
+
+async def _certify_imitation(exchange: str, symbol: str, folder: Path) -> CertificationReport:
+    units = 10_000
+    settings = server_settings(dialect=exchange, symbol=symbol)
+    if exchange == "kraken":
+        settings = replace(settings, limits={"counter_limit": units})
+    row = capabilities_of(exchange)
+    limits = tuple(replace(x, units=units) if x.bucket == "counter" else x for x in row.limits)
+    # a local sandbox shows orders at once, so the waits need not be those of the internet
+    quick = replace(row, visibility_delay_s=0.05, receive_window_s=1.0, limits=limits)
+    async with VenueServer(settings) as server:
+        ((account, its_secret),) = settings.keys.items()
+        venue = CcxtVenue(
+            CcxtSettings(exchange, account, its_secret, base_url=server.url, capabilities=quick)
         )
-        async with VenueServer(settings) as server:
-            # a local sandbox shows orders at once, so the waits need not be those of the internet
-            quick = replace(
-                capabilities_of(exchange), visibility_delay_s=0.05, receive_window_s=1.0
+
+        async def refuse_once() -> None:
+            path = "AddOrder" if exchange == "kraken" else "order"
+            rule = FaultRule(
+                kind=FaultKind.TOO_MANY_REQUESTS, method="POST", path=path, times=1, seconds=1.0
             )
-            ((account, its_secret),) = settings.keys.items()
-            venue = CcxtVenue(
-                CcxtSettings(exchange, account, its_secret, base_url=server.url, capabilities=quick)
-            )
-            return await certify(venue, symbol, Path(folder))
+            server.faults = FaultPlan([rule])
+
+        return await certify(venue, symbol, folder, provoke_limit=refuse_once)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from oem_exec.ccxt_venue.parse import plain_text
 from oem_exec.model.enums import RefusalReason, UnknownCause
 from oem_exec.venue import Refused, Unknown
 
@@ -60,7 +61,7 @@ def judge_error(
         definite_text: Pattern that makes a plain `ExchangeError` a refusal; empty for none.
     """
     name = type(error).__name__
-    text = str(error)[:400]
+    text = plain_text(str(error)[:400])
     if name == "DuplicateOrderId" or (name in definite and _DUPLICATE.search(text)):
         return Unknown(UnknownCause.DUPLICATE_ID, text)
     if name in _LIMITS and _FORBIDDEN.match(text):

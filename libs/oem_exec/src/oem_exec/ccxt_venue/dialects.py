@@ -23,12 +23,18 @@ class Dialect:
             `OrderNotFound` or returns an empty list when the venue shows none.
         cancel_params: Parameters that name the order by its client id.
         options: ccxt options to set.
+        stop_param: ccxt's name of the price at which a stop order wakes. Kraken's class drops
+            `triggerPrice` in silence and would send a stop as a plain order.
+        spot_only: Order types that are not routed for perpetuals: where they live among orders of
+            another kind, a look-up by client id would not find them.
     """
 
     place: Callable[[Order, float], Params]
     find: Callable[[Any, Order], Any]
     cancel_params: Callable[[Order], Params]
     options: Mapping[str, Any]
+    stop_param: str = "triggerPrice"
+    spot_only: frozenset[OrderType] = frozenset()
 
 
 def dialect_of(venue: str) -> Dialect:
@@ -41,8 +47,8 @@ def ccxt_type(order: Order) -> str:
     return "market" if order.intent.type in {OrderType.MARKET, OrderType.STOP} else "limit"
 
 
-def common_params(order: Order) -> Params:
-    """Return the parameters that ccxt unifies."""
+def common_params(order: Order, stop_param: str) -> Params:
+    """Return the parameters that ccxt unifies; `stop_param` is the venue's name of the trigger."""
     intent = order.intent
     params: Params = {}
     if intent.type is OrderType.POST_ONLY:
@@ -50,7 +56,7 @@ def common_params(order: Order) -> Params:
     elif ccxt_type(order) == "limit" or intent.time_in_force is not TimeInForce.GTC:
         params["timeInForce"] = intent.time_in_force.value
     if intent.stop_price is not None:
-        params["triggerPrice"] = format(intent.stop_price, "f")
+        params[stop_param] = format(intent.stop_price, "f")
     if intent.reduce_only and ":" in intent.symbol:
         params["reduceOnly"] = True
     return params
@@ -121,12 +127,14 @@ _DIALECTS: Mapping[str, Dialect] = {
             "warnOnFetchOpenOrdersWithoutSymbol": False,
             "newOrderRespType": {"market": "FULL", "limit": "FULL"},
         },
+        spot_only=frozenset({OrderType.STOP, OrderType.STOP_LIMIT}),
     ),
     "kraken": Dialect(
         place=_kraken_place,
         find=_kraken_find,
         cancel_params=lambda order: {"clientOrderId": order.client_order_id},
         options={},
+        stop_param="stopLossPrice",
     ),
     "okx": Dialect(
         place=_client("clOrdId"),
@@ -145,5 +153,6 @@ _DIALECTS: Mapping[str, Dialect] = {
         find=_coinbase_find,
         cancel_params=lambda order: {},  # noqa: ARG005 - the venue cancels by its own id alone
         options={},
+        stop_param="stopLossPrice",
     ),
 }

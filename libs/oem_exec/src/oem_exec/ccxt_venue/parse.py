@@ -41,6 +41,11 @@ def decimal_of(value: object) -> Decimal | None:
     return found
 
 
+def plain_text(value: object) -> str:
+    """Return a venue's text so that log and store can keep it: half characters are spelt out."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
+
+
 def order_of(raw: Mapping[str, Any], venue: str, client_order_id: str = "") -> VenueOrder:
     """Return what a ccxt order says; raises `Unusable` without id or with an unknown status.
 
@@ -66,13 +71,13 @@ def order_of(raw: Mapping[str, Any], venue: str, client_order_id: str = "") -> V
         state = OrderState.CANCELED
     if state is OrderState.OPEN and filled:
         state = OrderState.PARTIALLY_FILLED
-    named = str(raw.get("clientOrderId") or client_order_id)
+    named = plain_text(raw.get("clientOrderId") or client_order_id)
     if named == "0":
         named = client_order_id  # kraken's userref where no id was given
-    symbol = str(raw.get("symbol") or "")
+    symbol = plain_text(raw.get("symbol") or "")
     return VenueOrder(
         client_order_id=named,
-        venue_order_id=str(venue_order_id),
+        venue_order_id=plain_text(venue_order_id),
         symbol=symbol,
         state=state,
         filled_quantity=filled,
@@ -109,18 +114,20 @@ def fills_of(
         if not raw.get("id") or price is None or quantity is None or price <= 0 or quantity <= 0:
             raise Unusable(f"a trade without id, price or amount: {dict(raw).get('id')!r}")
         fee = raw.get("fee") or {}
-        symbol = str(raw.get("symbol") or "")
+        symbol = plain_text(raw.get("symbol") or "")
         found.append(
             Fill(
                 venue=venue,
                 symbol=symbol,
-                trade_id=str(raw["id"]),
+                trade_id=plain_text(raw["id"]),
                 client_order_id=client_order_id,
                 side=Side(str(raw.get("side"))),
                 quantity=quantity,
                 price=price,
                 fee=decimal_of(fee.get("cost")) or _ZERO,
-                fee_asset=str(fee.get("currency") or symbol.partition("/")[2].partition(":")[0]),
+                fee_asset=plain_text(
+                    fee.get("currency") or symbol.partition("/")[2].partition(":")[0]
+                ),
                 liquidity=Liquidity.MAKER
                 if raw.get("takerOrMaker") == "maker"
                 else Liquidity.TAKER,

@@ -11,8 +11,11 @@ _DEFINITE = frozenset(DEFINITE)
 _ALL_KINDS = frozenset(InstrumentKind)
 _HEADER = (
     "| venue | sets the client id by | finds an order by | visible after | accepts late for |"
-    " amends | post-only | same id twice | one request at a time | limits |"
+    " amends | post-only | order types | same id twice | one request at a time | limits |"
 )
+# stop orders of these venues have ids of another kind: a look-up by client id never finds them, and
+# what is never found would be taken for absent
+_NO_STOPS = frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.POST_ONLY})
 _NO_GTD = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
 
 
@@ -92,6 +95,7 @@ def capability_table() -> dict[str, Capabilities]:
             post_only="ordType post_only",
             duplicate_ids=DuplicateIds.REFUSED,
             definite_errors=_DEFINITE,
+            order_types=_NO_STOPS,
             times_in_force=_NO_GTD,
             kinds=_ALL_KINDS,
             limits=(Limit("requests", 60, 2.0),),
@@ -105,6 +109,7 @@ def capability_table() -> dict[str, Capabilities]:
             post_only="timeInForce PostOnly",
             duplicate_ids=DuplicateIds.REFUSED,
             definite_errors=_DEFINITE,
+            order_types=_NO_STOPS,
             times_in_force=_NO_GTD,
             kinds=_ALL_KINDS,
             limits=(Limit("requests", 600, 5.0), Limit("orders", 10, 1.0)),
@@ -134,13 +139,14 @@ def table_as_markdown() -> str:
     """Return the capability table as the reference page shows it."""
     lines = [
         _HEADER,
-        "| --- " * 10 + "|",
+        "| --- " * 11 + "|",
     ]
     for name, c in capability_table().items():
         limits = ", ".join(f"{x.units} {x.bucket} in {x.window_s:g} s" for x in c.limits)
         lines.append(
             f"| {name} | {c.set_client_id} | {c.find_by_client_id} | {c.visibility_delay_s:g} s"
             f" | {c.receive_window_s:g} s | {c.amend.value} | {c.post_only}"
+            f" | {', '.join(kind.value for kind in OrderType if kind in c.order_types)}"
             f" | {c.duplicate_ids.value} | {'yes' if c.sequential else 'no'} | {limits} |"
         )
     lines += ["", "Definite refusals (everything else is unknown):", ""]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +14,14 @@ from oem_exec.ccxt_venue.answers import judge_error
 from oem_exec.ccxt_venue.dialects import ccxt_type, common_params, dialect_of
 from oem_exec.ccxt_venue.loader import load_exchange_class
 from oem_exec.ccxt_venue.market import CcxtMarket
-from oem_exec.ccxt_venue.parse import Unusable, decimal_of, fills_of, instrument_of, order_of
+from oem_exec.ccxt_venue.parse import (
+    Unusable,
+    decimal_of,
+    fills_of,
+    instrument_of,
+    order_of,
+    plain_text,
+)
 from oem_exec.ccxt_venue.table import capabilities_of
 from oem_exec.errors import BadSettings, VenueUnavailable
 from oem_exec.model.enums import InstrumentKind, RefusalReason, UnknownCause
@@ -33,6 +40,7 @@ from oem_exec.venue import (
     Refused,
     Unknown,
     VenueOrder,
+    VenueTrade,
 )
 from oem_security.clock import Clock, SystemClock
 
@@ -91,6 +99,9 @@ class CcxtVenue:
             )
         kind = load_exchange_class(settings.exchange)
         linear = settings.kind is InstrumentKind.LINEAR_PERPETUAL
+        if linear:
+            kept = self._capabilities.order_types - self._dialect.spot_only
+            self._capabilities = replace(self._capabilities, order_types=kept)
         options: dict[str, Any] = dict(self._dialect.options)
         options["defaultType"] = "swap" if linear else "spot"
         if settings.exchange == "binance":
@@ -150,7 +161,10 @@ class CcxtVenue:
     async def place(self, order: Order) -> PlaceAnswer:
         window_s = self._capabilities.receive_window_s
         deadline_s = self._clock.now_ns() / 1e9 + window_s
-        params = {**common_params(order), **self._dialect.place(order, deadline_s)}
+        params = {
+            **common_params(order, self._dialect.stop_param),
+            **self._dialect.place(order, deadline_s),
+        }
         price = None if order.price is None else format(order.price, "f")
         try:
             raw = await self._ccxt.create_order(
@@ -183,7 +197,7 @@ class CcxtVenue:
             raise
         except Exception as error:  # noqa: BLE001 - as above
             if type(error).__name__ == "OrderNotFound":
-                return Refused(RefusalReason.OTHER, str(error)[:200])
+                return Refused(RefusalReason.OTHER, plain_text(str(error)[:200]))
             return self._judge(error)
         if not isinstance(raw, Mapping) or not raw.get("id") or not raw.get("status"):
             return Unknown(UnknownCause.NO_ORDER_ID, "the cancel was taken; look the order up")
@@ -235,6 +249,20 @@ class CcxtVenue:
             mine = [raw for raw in raws if raw.get("order") == order.venue_order_id]
             size = (await self.instruments())[symbol].contract_size
             return fills_of(mine, self.name, order.client_order_id, size)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._unknown(error)
+
+    async def account_trades(self, symbol: str, since_ns: int) -> tuple[VenueTrade, ...] | Unknown:
+        try:
+            raws = await self._ccxt.fetch_my_trades(symbol, since_ns // 1_000_000)
+            size = (await self.instruments())[symbol].contract_size
+            return tuple(
+                VenueTrade(plain_text(raw.get("order") or ""), fill)
+                for raw in raws
+                for fill in fills_of([raw], self.name, "", size)
+            )
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
@@ -325,4 +353,4 @@ def _strings(urls: Any) -> list[str]:
 
 
 def _brief(raw: object) -> str:
-    return repr(raw)[:120]
+    return plain_text(repr(raw)[:120])

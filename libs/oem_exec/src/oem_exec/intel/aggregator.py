@@ -255,9 +255,7 @@ class MarketIntelAggregator:
         source, market = self._sources[venue], self._markets[venue, symbol]
         if one in market.not_offered:
             return
-        cost = source.capabilities.cost(one.request)
-        if cost:
-            await self._budgets.acquire(venue, cost)
+        await self._budgets.acquire(venue, source.capabilities.cost(one.request))
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self.settings.request_timeout_s):
