@@ -193,7 +193,8 @@ def read_fills(
     )
     keep = keep[~decoder.refused[keep]]
     _name_orphans(decoder, orders, of_order, place, keep, refused)
-    keep = keep[(place[keep] >= 0) & ~refused[place[keep]]]
+    keep = keep[place[keep] >= 0]
+    keep = keep[~refused[place[keep]]]
     over = np.flatnonzero(_unfilled(orders, fills.quantity.take(keep), place[keep]) < 0)
     orders.decoder.refuse(
         C.OVERFILLED_ORDER, "quantity", "more was filled than ordered", orders.row[over]
