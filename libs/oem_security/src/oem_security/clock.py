@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from typing import Protocol
 
@@ -43,11 +44,15 @@ def parse_rfc3339(text: str) -> int:
         >>> parse_rfc3339("1970-01-01T00:00:01Z")
         1000000000
     """
-    if not text.endswith("Z"):
+    found = _RFC3339.fullmatch(text)
+    if found is None:
         raise ValueError(f"not RFC 3339 in UTC: {text!r}")
-    head, _, fraction = text[:-1].partition(".")
-    if fraction and (len(fraction) > 9 or not fraction.isdecimal()):
-        raise ValueError(f"not RFC 3339 in UTC: {text!r}")
-    moment = dt.datetime.strptime(head, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=dt.UTC)
-    since = moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    year, month, day, hour, minute, second = map(int, found.groups()[:6])
+    moment = dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
+    since = moment - _EPOCH
+    fraction = found[7] or "0"
     return (since.days * 86_400 + since.seconds) * NS_PER_SECOND + int(fraction.ljust(9, "0"))
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)

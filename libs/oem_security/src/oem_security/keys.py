@@ -89,6 +89,8 @@ class KeyEpoch:
     created_ns: int
     rule: RotationRule
     secret: bytes = field(repr=False)
+    # what follows from the secret alone is worked out once
+    _macs: dict[str, MacKey] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -119,8 +121,14 @@ class KeyEpoch:
 
     def mac_key(self, use: str) -> MacKey:
         """Return the HMAC-SHA384 key for one use, such as `envelope` or `token`."""
-        identity = self.derive(f"{use}/id", 8).hex()
-        return MacKey(f"hmac-sha384:{identity}", self.derive(f"{use}/hmac-sha384"))
+        if self.state is KeyState.REVOKED:
+            return MacKey("", self.derive(use))  # says that it is revoked
+        found = self._macs.get(use)
+        if found is None:
+            identity = self.derive(f"{use}/id", 8).hex()
+            found = MacKey(f"hmac-sha384:{identity}", self.derive(f"{use}/hmac-sha384"))
+            self._macs[use] = found
+        return found
 
     def ed25519(self) -> Ed25519PrivateKey:
         """Return the Ed25519 key of this epoch."""
@@ -231,8 +239,11 @@ class PrivateSigner:
 
 
 def hkdf_sha384(secret: bytes, info: str, length: int) -> bytes:
-    """Return `length` bytes of HKDF-SHA384 without salt (RFC 5869)."""
-    from cryptography.hazmat.primitives.hashes import SHA384
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+    """Return `length` bytes, at most 48, of HKDF-SHA384 without salt (RFC 5869).
 
-    return HKDF(SHA384(), length, None, info.encode()).derive(secret)
+    One block is all this product needs, so that two HMACs do and nothing has to be imported.
+    """
+    if not 0 < length <= SECRET_BYTES:
+        raise ValueError(f"one block of HKDF-SHA384 has 48 bytes, {length} were asked for")
+    extracted = hmac.digest(bytes(SECRET_BYTES), secret, "sha384")
+    return hmac.digest(extracted, info.encode() + b"\x01", "sha384")[:length]

@@ -11,6 +11,8 @@ from oem_security.errors import InputError, MalformedError
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """Whatever JSON can hold."""
 
+MAX_INTEGER = 2**53 - 1
+"""Beyond this, numbers of RFC 8785 are not exact."""
 MAX_DEPTH = 64
 """Deeper nesting than any document of the product needs; deeper input is refused."""
 
@@ -39,10 +41,10 @@ def loads(data: bytes, *, what: str, max_bytes: int) -> Json:
             remedy="check that this is the right file",
         )
     try:
-        value: Json = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
-        _check_depth(value)
+        value: Json = _DECODER.decode(data.decode("utf-8"))
+        # so few brackets cannot nest deeper
+        if data.count(b"{") + data.count(b"[") >= MAX_DEPTH:
+            _check_depth(value)
     except (ValueError, RecursionError) as error:
         raise MalformedError(
             f"{what} is not valid JSON: {_reason(error)}", remedy="fetch an intact copy"
@@ -69,6 +71,10 @@ def canonical(value: object) -> bytes:
         >>> canonical({"b": 1.0, "a": "x"})
         b'{"a":"x","b":1}'
     """
+    if _is_plain(value):
+        text = _ENCODER.encode(value)
+        if text.isascii():
+            return text.encode()
     import rfc8785
 
     try:
@@ -93,6 +99,21 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(result) != len(pairs):
         raise ValueError("an object names the same key twice")
     return result
+
+
+def _is_plain(value: object) -> bool:
+    """Tell whether both encoders write a value alike: no floats, no far integers, text keys.
+
+    What is left to tell them apart is the order of keys beyond ASCII, which the caller excludes.
+    """
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return -MAX_INTEGER <= value <= MAX_INTEGER  # type: ignore[operator]
+    if kind is dict:
+        return all(type(k) is str and _is_plain(v) for k, v in value.items())  # type: ignore[attr-defined]
+    return kind is list and all(map(_is_plain, value))  # type: ignore[call-overload]
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -120,3 +141,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return f"nested deeper than {MAX_DEPTH}"
     return str(error)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
