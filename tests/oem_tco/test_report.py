@@ -50,6 +50,7 @@ from oem_tco.report import inputs as report_inputs
 from oem_tco.report.cost_sheet import COST_COLUMNS, check_costs, cost_sheet
 from oem_tco.report.decisions import DECISION_COLUMNS, check_decisions
 from oem_tco.report.figures import waterfall
+from oem_tco.report.files import Provenance, write_sealed
 from oem_tco.report.sheet import read_csv, sheet_csv
 from tco_history import HOSTILE, history, log_records
 from tco_support import NOON_NS, candidate, fill, inputs, order
@@ -194,6 +195,31 @@ def test_claims_that_do_not_fit_the_table_are_noticed(
     resealed(report, keys, **changes)
     with pytest.raises(ReportError, match=match):
         validate_report(report.csv, keys)
+
+
+def test_two_seals_that_state_different_things_are_noticed(
+    report: ReportPaths, keys: Keyring
+) -> None:
+    claims = {**verify_file(report.pdf, keys).claims, "schedules": ["another/1"]}
+    seal_file(report.pdf, keys, media_type="application/pdf", claims=claims)
+    with pytest.raises(ReportError, match="two different reports"):
+        validate_report(report.csv, keys)
+
+
+def test_a_report_that_was_sealed_wrong_does_not_validate(keys: Keyring, tmp_path: Path) -> None:
+    sheet = cost_sheet(analyze(LedgerRows((order(),), (fill(),))))
+    row = list(sheet.rows[0])
+    row[sheet.place("fees_quote")] = 1
+    paths = write_sealed(
+        "tco",
+        replace(sheet, rows=(tuple(row),)),
+        lambda digest: f"%PDF csv-sha384={digest}".encode(),
+        tmp_path / "bad",
+        keys,
+        Provenance(0),
+    )
+    with pytest.raises(ReportError, match="components do not sum"):
+        validate_report(paths.csv, keys)
 
 
 def cells_changed(data: bytes, row: int, **changes: str) -> bytes:
