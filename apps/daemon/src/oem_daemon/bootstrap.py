@@ -19,7 +19,7 @@ from oem_daemon.errors import DecisionLogFailed, NotReady
 from oem_daemon.events import EventHub
 from oem_daemon.metrics import DaemonMetrics
 from oem_daemon.pipeline import Terms, TradePipeline
-from oem_daemon.place import TradingPlace, make_place
+from oem_daemon.place import PAPER, TradingPlace, make_place
 from oem_daemon.portfolio import Portfolio
 from oem_daemon.risk_gate import RiskGate
 from oem_daemon.site import Site
@@ -127,7 +127,9 @@ def compose(
         store = SqliteOrderStore.open(site.orders)
         stack.callback(store.close)
         log = DecisionLog(journal, on_log_failure)
-        newest_ns = max((f.time_ns for o in store.orders() for f in o.fills), default=0)
+        newest_ns = max(
+            (f.time_ns for o in store.orders() for f in o.fills if f.venue == PAPER), default=0
+        )
         place = make_place(site, config, fees, newest_ns, registry)
         stack.callback(place.close)
         router = LiveExecutionRouter(

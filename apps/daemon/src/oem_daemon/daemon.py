@@ -61,7 +61,9 @@ class Daemon:
         parts = self._parts = compose(self._site, checked, self._on_log_failure)
         with parts.resources:
             await parts.router.start()
-            parts.pipeline.restore(parts.store.orders(), lambda: self._terms(parts))
+            here = {venue.name for venue in parts.place.venues}
+            orders = [order for order in parts.store.orders() if order.venue in here]
+            parts.pipeline.restore(orders, lambda: self._terms(parts))
             if parts.place.polled:
                 parts.place.intel.start()
             server, grpc_port = await self._listen(parts)
@@ -215,6 +217,7 @@ class Daemon:
             "trading": "stopped" if failure else parts.router.kill_state.value,
             "why": str(failure) if failure else "",
             "cycles": parts.pipeline.cycles,
+            "market": parts.place.market.problem,
             "cycles_done": self._trading_done,
         }
 

@@ -46,6 +46,11 @@ class Market(Closes, Protocol):
         ...
 
     @property
+    def problem(self) -> str:
+        """Return why there is no newer bar; empty while all is well."""
+        ...
+
+    @property
     def interval_ns(self) -> int:
         """Return the length of a bar."""
         ...

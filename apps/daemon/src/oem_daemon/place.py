@@ -41,6 +41,8 @@ from oem_exec import (
 from oem_security.clock import Clock, SystemClock
 
 BOOK_MAX_AGE_S = 5.0
+PAPER = "paper"
+"""Name of the paper venue in orders and fills."""
 
 
 @dataclass(frozen=True, slots=True)

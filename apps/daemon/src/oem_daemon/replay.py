@@ -172,6 +172,10 @@ class ReplayedMarket:
         return self._paper.name
 
     @property
+    def problem(self) -> str:
+        return ""
+
+    @property
     def interval_ns(self) -> int:
         return self._feed.interval_ns
 

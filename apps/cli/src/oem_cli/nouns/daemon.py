@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -107,13 +108,19 @@ def run_orders(args: argparse.Namespace, out: Output) -> ExitCode:
 
     found = _ask(args, lambda client: client.orders(page_size=20))
     rows = [
-        (o.client_order_id, o.symbol, enum_text(pb.Side, o.side), o.quantity, o.average_price,
-         enum_text(pb.OrderState, o.state), o.strategy)
+        (o.client_order_id, o.symbol, enum_text(pb.Side, o.side), o.quantity,
+         _rounded(o.average_price), enum_text(pb.OrderState, o.state), o.strategy)
         for o in found.orders
     ]  # fmt: skip
     head = ("order", "symbol", "side", "quantity", "average price", "state", "strategy")
     out.report(as_json(found), table(head, rows, right=(3, 4)))
     return ExitCode.OK
+
+
+def _rounded(price: str) -> str:
+    """Return a price with at most 8 decimals, as people read it; the JSON keeps them all."""
+    decimals = len(price.partition(".")[2])
+    return price if decimals <= 8 else f"{Decimal(price):.8f}".rstrip("0").rstrip(".")
 
 
 def run_decisions(args: argparse.Namespace, out: Output) -> ExitCode:
