@@ -50,7 +50,7 @@ class RouterMachine(RuleBasedStateMachine):
         self._folder = tempfile.TemporaryDirectory(prefix="oem-exec-")
         self._runner = asyncio.Runner(loop_factory=VirtualLoop)
         loop = self._runner.get_loop()
-        clock = LoopClock(loop)
+        self._clock = clock = LoopClock(loop)
         first, second = (RemoteVenue(n, clock, terse=n == "terse") for n in ("plain", "terse"))
         self.remote = (first, second)
         self.world = World(
@@ -125,7 +125,7 @@ class RouterMachine(RuleBasedStateMachine):
     )
     def the_market_trades(self, which: int, price: str, size: str) -> None:
         side = Side.SELL if D(price) < 60000 else Side.BUY
-        self.remote[which].feed_trade("BTC/USDT", price, size, side, 1)
+        self.remote[which].feed_trade("BTC/USDT", price, size, side, self._clock.now_ns())
         self.remote[which].feed_book("BTC/USDT", *BOOK, 1)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 8.0, 60.0]))

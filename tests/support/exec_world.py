@@ -48,6 +48,7 @@ from oem_exec.venue import (
     NotFound,
     Unknown,
     VenueOrder,
+    VenueTrade,
 )
 from oem_security.clock import Clock
 
@@ -113,6 +114,14 @@ class RemoteVenue(PaperVenue):
             return NotFound()
         answer = await super().lookup(order)
         return Found(tuple(replace(o, fills=()) for o in answer.orders))
+
+    async def account_trades(self, symbol: str, since_ns: int) -> Any:
+        return tuple(
+            VenueTrade(order.order_id, replace(fill, client_order_id=""))
+            for order in self.exchange.orders.values()
+            for fill in order.fills
+            if fill.time_ns >= since_ns
+        )
 
     def _changed(self, answer: Any) -> Any:
         if not isinstance(answer, Accepted):

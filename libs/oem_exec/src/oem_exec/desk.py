@@ -96,6 +96,7 @@ class Desk:
         found = self._store.unsettled()
         for order in found:
             self._keep(order)
+        self._reported = {(c.client_order_id, c.what) for c in self._store.contradictions()}
         return found
 
     # knowledge
@@ -116,6 +117,11 @@ class Desk:
     def live(self) -> tuple[Order, ...]:
         """Return all unsettled orders, oldest first."""
         return tuple(self._live.values())
+
+    def venue_order_ids(self, venue: str) -> frozenset[str]:
+        """Return the venue's own ids of all orders of the store and of those under way."""
+        here = {o.venue_order_id for o in self.known() if o.venue == venue}
+        return self._store.order_ids(venue) | here
 
     def known(self) -> tuple[Order, ...]:
         """Return the orders in memory, unsettled and recent, oldest first."""

@@ -12,7 +12,8 @@ from oem_exec.model.states import OrderState, may_follow
 from oem_exec.venue import VenueOrder
 
 _ZERO = Decimal(0)
-_NEVER_EXISTED = frozenset({OrderState.REJECTED, OrderState.ABSENT})
+NEVER_EXISTED = frozenset({OrderState.REJECTED, OrderState.ABSENT})
+"""Orders of which the venue has none; when it shows one after all, a person has to look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def apply_evidence(order: Order, seen: VenueOrder, now_ns: int) -> Applied:
             f"two orders for one id: {order.venue_order_id} and {seen.venue_order_id}",
             now_ns,
         )
-    if order.state in _NEVER_EXISTED:
+    if order.state in NEVER_EXISTED:
         if seen.state is OrderState.REJECTED:
             return Applied(order)
         return quarantined(order, f"{order.state} order turned up as {seen.state}", now_ns)
@@ -88,7 +89,7 @@ def apply_evidence(order: Order, seen: VenueOrder, now_ns: int) -> Applied:
         answered_ns=order.answered_ns or now_ns,
         updated_ns=now_ns,
         reason="" if order.state is OrderState.UNKNOWN else order.reason,
-        settled=state.terminal and (by_trade == filled or state in _NEVER_EXISTED),
+        settled=state.terminal and (by_trade == filled or state in NEVER_EXISTED),
     )
     return Applied(known, fresh, backwards)
 

@@ -9,7 +9,7 @@ from random import Random
 
 from oem_exec.backoff import Backoff
 from oem_exec.desk import Desk, EventKind
-from oem_exec.evidence import ended, quarantined
+from oem_exec.evidence import NEVER_EXISTED, ended, quarantined
 from oem_exec.gateway import Gateway
 from oem_exec.model.enums import UnknownCause
 from oem_exec.model.order import Order
@@ -21,6 +21,10 @@ _SECOND = 1_000_000_000
 _MISSING_READS = 5
 """Look-ups in a row that must miss an accepted order, over more than the venue's visibility delay,
 before a person is called."""
+_ORPHAN_WINDOW_NS = 3600 * _SECOND
+"""How far back the account's trades are compared with the store at each reconciliation."""
+_SKEW_NS = 5 * _SECOND
+"""Largest difference assumed between the venue's clock and ours when trades are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class ReconcileReport:
         resolved: Orders that were not final before and whose state is certain now.
         unresolved: Orders that are still unknown; they are neither repeated nor forgotten.
         quarantined: Orders about which the venue contradicts itself.
-        foreign: Open orders of the account that this store does not know, as `venue:id`.
+        foreign: Open orders of the account that this store does not know, as `venue:id`, and
+            trades of the account that belong to none of its orders, as `venue:trade:id`.
     """
 
     checked: int
@@ -163,7 +168,10 @@ class Resolver:
             if not isinstance(seen, tuple):
                 continue
             for order in seen:
-                if self._desk.get(order.client_order_id) is None:
+                known = self._desk.get(order.client_order_id)
+                if known is not None and known.state in NEVER_EXISTED:
+                    self._desk.learn(order.client_order_id, order, "reconciled")
+                elif known is None:
                     label = order.client_order_id or order.venue_order_id
                     found.append(f"{name}:{label}")
                     self._desk.contradict(
@@ -173,6 +181,44 @@ class Resolver:
                         order,
                     )
         return tuple(found)
+
+    async def orphans(self, orders: Iterable[Order]) -> tuple[str, ...]:
+        """Return trades of the account that belong to no order of the store, as `venue:trade:id`.
+
+        Args:
+            orders: Recent orders: their venues and symbols are looked at, back to the oldest of
+                them and at most over `_ORPHAN_WINDOW_NS`, or to the oldest live order.
+        """
+        since: dict[tuple[str, str], int] = {}
+        for order in orders:
+            key = order.venue, order.intent.symbol
+            since[key] = min(since.get(key, order.sent_ns), order.sent_ns)
+        floor = self._clock.now_ns() - _ORPHAN_WINDOW_NS
+        floor = min([floor, *(order.sent_ns for order in self._desk.live())])
+        found: list[str] = []
+        for (name, symbol), oldest_ns in since.items():
+            if (gateway := self._gateways.get(name)) is not None:
+                found += await self._orphans(gateway, symbol, max(oldest_ns, floor))
+        return tuple(found)
+
+    async def _orphans(self, gateway: Gateway, symbol: str, since_ns: int) -> list[str]:
+        asked_ns = self._clock.now_ns()
+        trades = await gateway.account_trades(symbol, since_ns)
+        if not isinstance(trades, tuple) or not trades:
+            return []
+        # the trades of an order whose answer is not read yet look like nobody's
+        doubtful = [o.sent_ns for o in self._desk.live() if not o.venue_order_id]
+        until_ns = min([asked_ns, *doubtful]) - _SKEW_NS
+        ours = self._desk.venue_order_ids(gateway.name)
+        found: list[str] = []
+        for trade in trades:
+            fill = trade.fill
+            if trade.venue_order_id in ours or not since_ns <= fill.time_ns < until_ns:
+                continue
+            found.append(f"{gateway.name}:trade:{fill.trade_id}")
+            what = f"trade {fill.trade_id} of order {trade.venue_order_id}, which nobody here sent"
+            self._desk.contradict(gateway.name, "", what, trade)
+        return found
 
 
 def certain(order: Order) -> bool:

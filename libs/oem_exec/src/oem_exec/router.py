@@ -76,6 +76,10 @@ class RouterSettings:
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
 
 
+_RECENT = 500
+"""Newest orders whose venues and symbols a reconciliation compares with the account's trades."""
+
+
 class LiveExecutionRouter:
     """The one way from an intent to a venue, on paper and live alike.
 
@@ -699,6 +703,7 @@ class LiveExecutionRouter:
         newest = [self._newest(order) for order in orders]
         after = await asyncio.gather(*(self._certain(order, patience_s) for order in newest))
         foreign = await self._resolver.foreign()
+        foreign += await self._resolver.orphans(self._store.orders(limit=_RECENT))
         return replace(summary(orders, after), foreign=foreign)
 
     def _newest(self, order: Order) -> Order:

@@ -45,6 +45,14 @@ class VenueOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class VenueTrade:
+    """One trade of the account, whoever's order it was; its fill names no client order id."""
+
+    venue_order_id: str
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The venue has the order."""
 
@@ -192,6 +200,14 @@ class BookSnapshot:
     bids: Sequence[tuple[Decimal, Decimal]]
     asks: Sequence[tuple[Decimal, Decimal]]
     time_ns: int
+
+
+class TellsTrades(Protocol):
+    """What a venue may also do: list the account's trades, so that orphans among them are found."""
+
+    async def account_trades(self, symbol: str, since_ns: int) -> tuple[VenueTrade, ...] | Unknown:
+        """Return the account's trades of a symbol since a moment, oldest first."""
+        ...
 
 
 class Venue(Protocol):

@@ -84,6 +84,10 @@ class OrderStore(Protocol):
         """Return orders, newest first."""
         ...
 
+    def order_ids(self, venue: str) -> frozenset[str]:
+        """Return the venue's own ids of all orders that ever were sent to it and got one."""
+        ...
+
     def contradictions(self) -> tuple[Contradiction, ...]:
         """Return everything in quarantine, oldest first."""
         ...

@@ -186,10 +186,9 @@ class SqliteOrderStore:
         except rows.UNREADABLE as error:
             raise _unreadable(f"order {row[0]!r}", error, self._path) from error
 
-    def order_ids(self, venue: str, since_ns: int = 0) -> frozenset[str]:
-        """Return the venue's ids of the orders sent to it since a moment."""
+    def order_ids(self, venue: str) -> frozenset[str]:
         found = self._query(
-            "SELECT venue_order_id FROM orders WHERE venue = ? AND sent_ns >= ?", (venue, since_ns)
+            "SELECT venue_order_id FROM orders WHERE venue = ? AND venue_order_id <> ''", (venue,)
         )
         return frozenset(row[0] for row in found)
 
