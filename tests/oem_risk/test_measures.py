@@ -228,38 +228,7 @@ def test_equity_must_stay_above_zero() -> None:
         risk.max_drawdown([1.0, 0.0, 2.0])
 
 
-# coverage: the share of samples whose interval holds the truth, against the binomial of the runs
-
-
-def covered(runs: int, confidence: float, hits: int) -> bool:
-    from scipy.stats import binomtest
-
-    return binomtest(hits, runs, confidence).pvalue > 1e-3
-
-
-def coverage(make, truth: float, runs: int) -> int:
-    return sum(found.low <= truth <= found.high for found in (make(n) for n in range(runs)))
-
-
-def test_exact_intervals_cover_exactly() -> None:
-    runs, truth = 1_000, risk.normal_tail(0.95)
-
-    def sample(n: int) -> np.ndarray:
-        return np.random.default_rng(n).standard_normal(120)
-
-    assert covered(runs, 0.9, coverage(lambda n: risk.normal_var(sample(n), 0.95, 0.9),
-                                       truth.var, runs))  # fmt: skip
-    assert covered(runs, 0.9, coverage(lambda n: risk.normal_es(sample(n), 0.95, 0.9),
-                                       truth.es, runs))  # fmt: skip
-    near, far = risk.order_statistic_ranks(120, 0.05, 0.9)
-    from scipy.stats import binom
-
-    exact = float(binom.cdf(far - 1, 120, 0.05) - binom.cdf(near - 1, 120, 0.05))
-    assert exact >= 0.9
-    assert covered(runs, exact, coverage(lambda n: risk.historical_var(sample(n), 0.95, 0.9),
-                                         truth.var, runs))  # fmt: skip
-    assert covered(runs, 0.9, coverage(lambda n: risk.sharpe_ratio(sample(n) + 0.1, confidence=0.9),
-                                       0.1, runs))  # fmt: skip
+# coverage of every interval by simulation: test_coverage.py
 
 
 @given(st.integers(1, 3_000), levels, st.sampled_from([0.8, 0.9, 0.95, 0.99]))
@@ -270,14 +239,3 @@ def test_order_statistics_cover_at_least_what_they_say(n, level, confidence) -> 
     assume(near >= 0)
     share = binom.cdf(far - 1, n, 1 - level) - binom.cdf(near - 1, n, 1 - level)
     assert share >= confidence or (near == 0 and far == n + 1)
-
-
-@pytest.mark.faults
-def test_bootstrap_intervals_cover_about_what_they_say() -> None:
-    runs = 400
-    truth = risk.normal_tail(0.9).es
-    hits = coverage(
-        lambda n: risk.historical_es(np.random.default_rng(n).standard_normal(500), 0.9, 0.9),
-        truth, runs,
-    )  # fmt: skip
-    assert hits / runs == pytest.approx(0.9, abs=0.05)

@@ -155,6 +155,7 @@ if TYPE_CHECKING:
     )
     from oem_risk.measures.liquidity import LiquidityVar, liquidity_adjusted
     from oem_risk.measures.ratios import sharpe_ratio, sortino_ratio
+    from oem_risk.measures.reduced import antithetic_mean, control_mean, simulated_mean
     from oem_risk.measures.ruin import brownian_ruin_probability, ruin_probability
     from oem_risk.measures.sequential import confidence_sequence
     from oem_risk.measures.tail import (
@@ -429,6 +430,9 @@ _EXPORTS = {
     "SwitchPosition": ".limits.switch",
     "replay_switch": ".limits.switch",
     "SwitchProblem": ".errors",
+    "antithetic_mean": ".measures.reduced",
+    "control_mean": ".measures.reduced",
+    "simulated_mean": ".measures.reduced",
 }
 
 __all__ = [
@@ -537,6 +541,7 @@ __all__ = [
     "acerbi_szekely_z1",
     "acerbi_szekely_z2",
     "acerbi_szekely_z3",
+    "antithetic_mean",
     "apply_shock",
     "ar1_block_length",
     "average_drawdown",
@@ -560,6 +565,7 @@ __all__ = [
     "conditional_coverage_counts",
     "conditional_drawdown",
     "confidence_sequence",
+    "control_mean",
     "controlled_mean",
     "cornish_fisher_es",
     "cornish_fisher_var",
@@ -635,6 +641,7 @@ __all__ = [
     "shipped_shocks",
     "shipped_stress",
     "simulate_paths",
+    "simulated_mean",
     "sortino_ratio",
     "symbol_of",
     "synthetic_bars",

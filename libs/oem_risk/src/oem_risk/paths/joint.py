@@ -127,6 +127,10 @@ class JointGbm:
         moves += centre[:, None, None]
         return moves
 
+    def mean(self, horizon: float) -> Floats:
+        """Return the expected prices over the first ones, `exp(drift T)`: a control variate."""
+        return np.exp(self.drift * horizon)
+
 
 @dataclass(frozen=True, slots=True)
 class JointMerton:
@@ -179,6 +183,10 @@ class JointMerton:
         smooth = self.drift - self.intensity * expected - np.diag(self.covariance) / 2
         moves += (smooth * self.dt)[:, None, None]
         return moves
+
+    def mean(self, horizon: float) -> Floats:
+        """Return the expected prices over the first ones, `exp(drift T)`: a control variate."""
+        return np.exp(self.drift * horizon)
 
 
 @dataclass(frozen=True, slots=True)
