@@ -218,7 +218,12 @@ def _from_decimals(column: pa.Array) -> tuple[Fixed, Bools]:
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$"
 
 
+_FEW = 500  # cells that Python reads sooner than Arrow gets going
+
+
 def _from_text(column: pa.Array) -> tuple[Fixed, Bools]:
+    if len(column) <= _FEW:
+        return _from_cells([(cell or "").strip() for cell in column.to_pylist()])
     text = pc.utf8_trim_whitespace(column)
     filled = pc.fill_null(pc.not_equal(text, ""), False)
     point = pc.find_substring(text, ".")
@@ -243,6 +248,13 @@ def _from_text(column: pa.Array) -> tuple[Fixed, Bools]:
         bad[row] = values[row] is None
     slow, lost = _objects(values)
     return fixed.filled(slow, slow.present), bad | lost
+
+
+def _from_cells(cells: list[str]) -> tuple[Fixed, Bools]:
+    values = [_number(cell) if cell else None for cell in cells]
+    wrong = [bool(cell) and value is None for cell, value in zip(cells, values, strict=True)]
+    fixed, lost = _objects(values)
+    return fixed, lost | np.array(wrong, np.bool_)
 
 
 def _number(cell: str) -> Decimal | None:

@@ -52,10 +52,11 @@ class _Words:
         """Return a number for every text; texts that are alike have the same."""
         out = self.length.astype(np.uint64)
         for place in range(0, self.longest, 8):
-            out ^= self.at(place)
-            out *= _FIRST
-            out ^= out >> np.uint64(29)
-            out *= _SECOND
+            mixed = (out ^ self.at(place)) * _FIRST
+            mixed ^= mixed >> np.uint64(29)
+            mixed *= _SECOND
+            # the longest text of a column must not change the hash of a shorter one
+            out = mixed if self._even else np.where(self.length > place, mixed, out)
         return out
 
 
@@ -103,6 +104,5 @@ def _same(
     length = mine.length if rows is None else mine.length[rows]
     if (length != theirs.length[place]).any():
         return False
-    return all(
-        (mine.at(at, rows) == theirs.at(at, place)).all() for at in range(0, mine.longest, 8)
-    )
+    longest = int(length.max())
+    return all((mine.at(at, rows) == theirs.at(at, place)).all() for at in range(0, longest, 8))
