@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     )
     from oem_security.journal.writer import Journal, Receipt
     from oem_security.keyring import Keyring, KeyringKind
-    from oem_security.keys import Purpose
+    from oem_security.keys import Purpose, RotationRule
     from oem_security.license import (
         CapabilityGuard,
         License,
@@ -87,6 +87,17 @@ if TYPE_CHECKING:
     from oem_security.one_time import accept_totp, hotp, totp
     from oem_security.policy import PayloadType
     from oem_security.revocations import RevokedTokens, revoke_token
+    from oem_security.rotation import (
+        KeyStatus,
+        Rotation,
+        RotationPlan,
+        Standing,
+        key_status,
+        plan_rotation,
+        revoke_key,
+        rotate_keys,
+        set_rule,
+    )
     from oem_security.seal import SealedFile, seal_file, seal_path, verify_file
     from oem_security.tokens import Principal, TokenVerifier, inspect_token, issue_token
     from oem_security.vault.kdf import KdfParameters
@@ -112,12 +123,14 @@ _EXPORTS = {
         ".journal.record": "Record",
         ".journal.writer": "Journal Receipt",
         ".keyring": "Keyring KeyringKind",
-        ".keys": "Purpose",
+        ".keys": "Purpose RotationRule",
         ".license": "CapabilityGuard License LicenseTerms create_request install_license "
         "issue_license verify_license",
         ".mtls": "CertificateAuthority PeerCheck PeerIdentity client_context "
         "grpc_server_credentials require_tls13_for_grpc server_context",
         ".policy": "PayloadType",
+        ".rotation": "KeyStatus Rotation RotationPlan Standing key_status plan_rotation "
+        "revoke_key rotate_keys set_rule",
         ".seal": "SealedFile seal_file seal_path verify_file",
         ".tokens": "Principal TokenVerifier inspect_token issue_token",
         ".manifest.manifest": "Manifest make_manifest read_manifest verify_tree",
@@ -152,6 +165,7 @@ __all__ = [
     "JournalReport",
     "JournalStorageError",
     "KdfParameters",
+    "KeyStatus",
     "Keyring",
     "KeyringError",
     "KeyringKind",
@@ -174,8 +188,12 @@ __all__ = [
     "Record",
     "Recovery",
     "RevokedTokens",
+    "Rotation",
+    "RotationPlan",
+    "RotationRule",
     "SealError",
     "SealedFile",
+    "Standing",
     "StateError",
     "StorageError",
     "SystemClock",
@@ -202,10 +220,12 @@ __all__ = [
     "install_license",
     "issue_license",
     "issue_token",
+    "key_status",
     "load_fingerprint",
     "make_manifest",
     "open_envelope",
     "open_payload",
+    "plan_rotation",
     "probe_device",
     "prove",
     "read_fernet",
@@ -214,12 +234,15 @@ __all__ = [
     "read_plain",
     "recover",
     "require_tls13_for_grpc",
+    "revoke_key",
     "revoke_token",
+    "rotate_keys",
     "save_fingerprint",
     "seal_file",
     "seal_path",
     "seal_payload",
     "server_context",
+    "set_rule",
     "totp",
     "verify_file",
     "verify_journal",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import enum
+import hmac
 import json
 import secrets
 from collections.abc import Iterable, Mapping
@@ -21,11 +22,19 @@ from oem_security.files import (
     require_private,
     write_atomic,
 )
-from oem_security.keys import SECRET_BYTES, KeyEpoch, KeyState, Purpose, RotationRule
+from oem_security.keys import (
+    SECRET_BYTES,
+    KeyEpoch,
+    KeyState,
+    Purpose,
+    RotationRule,
+    hkdf_sha384,
+)
 from oem_security.strict_json import loads
 
 KEYRING_FILE = "keyring.json"
 _MAX_BYTES = 1 << 20
+_MAX_DAYS = 36_500
 
 
 class KeyringKind(enum.Enum):
@@ -139,8 +148,16 @@ class Keyring:
         kind = fields.choice("kind", KeyringKind)
         identity = fields.text("id", pattern="[0-9a-f]{16}")
         epochs = tuple(_read_epoch(entry) for entry in fields.objects("keys"))
+        mac = fields.text("mac", pattern="[0-9a-f]{96}")
         fields.done()
-        return cls(directory, kind, identity, epochs)
+        keyring = cls(directory, kind, identity, epochs)
+        if not hmac.compare_digest(keyring._mac(), mac):
+            raise KeyringError(
+                "the keyring was edited by hand: its contents do not belong together",
+                where=str(path),
+                remedy="restore it from a backup; change it with oem keys only",
+            )
+        return keyring
 
     def active(self, purpose: Purpose) -> KeyEpoch:
         """Return the key that signs now.
@@ -219,8 +236,46 @@ class Keyring:
             after._save()
             return after
 
+    def with_rule(self, purpose: Purpose, rule: RotationRule) -> Keyring:
+        """Change when the active key of a purpose is to be replaced.
+
+        Returns:
+            The keyring with the new rule, already written to disk.
+
+        Raises:
+            InputError: The warning time is not shorter than the interval.
+        """
+        if not 0 <= rule.warn_days < rule.interval_days <= _MAX_DAYS:
+            raise InputError(
+                f"a key cannot be replaced every {rule.interval_days} days with a warning "
+                f"{rule.warn_days} days before",
+                remedy=f"choose 1 to {_MAX_DAYS} days, and a shorter warning time",
+            )
+        with exclusive(self.directory / "keyring.lock", what="keyring"):
+            current = Keyring.open(self.directory)
+            target = current.active(purpose)
+            epochs = tuple(replace(e, rule=rule) if e is target else e for e in current.epochs)
+            after = replace(current, epochs=epochs)
+            after._save()
+            return after
+
+    def _mac(self) -> str:
+        """Return the MAC that ties identifier, states and secrets together.
+
+        Whoever can read the file can make it; it tells an edited file from a whole one.
+        """
+        secret = b"".join(epoch.secret for epoch in self.epochs)
+        key = hkdf_sha384(secret, "oem-security/1/keyring", SECRET_BYTES)
+        text = json.dumps(self._document(), sort_keys=True, separators=(",", ":"))
+        return hmac.digest(key, text.encode(), "sha384").hex()
+
     def _save(self) -> None:
-        document = {
+        document = {**self._document(), "mac": self._mac()}
+        data = json.dumps(document, indent=1).encode() + b"\n"
+        write_atomic(self.directory / KEYRING_FILE, data, mode=PRIVATE_FILE)
+
+    def _document(self) -> dict[str, object]:
+        return {
             "format": "oem-keyring",
             "version": 1,
             "kind": self.kind.value,
@@ -238,8 +293,6 @@ class Keyring:
                 for epoch in self.epochs
             ],
         }
-        data = json.dumps(document, indent=1).encode() + b"\n"
-        write_atomic(self.directory / KEYRING_FILE, data, mode=PRIVATE_FILE)
 
 
 def _new_epoch(
@@ -259,7 +312,7 @@ def _read_epoch(fields: Fields) -> KeyEpoch:
         state=fields.choice("state", KeyState),
         created_ns=fields.time_ns("created"),
         rule=RotationRule(
-            fields.integer("interval_days", 1, 36_500), fields.integer("warn_days", 0, 36_500)
+            fields.integer("interval_days", 1, _MAX_DAYS), fields.integer("warn_days", 0, _MAX_DAYS)
         ),
         secret=fields.bytes_b64("secret", max_length=SECRET_BYTES),
     )
