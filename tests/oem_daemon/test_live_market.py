@@ -74,7 +74,7 @@ async def test_cycles_begin_with_enough_closed_minutes_and_go_on_with_each(tmp_p
         clock.time_ns += 4 * MINUTE_NS
         waiting = asyncio.create_task(live.advance())
         async with asyncio.timeout(10):
-            while not live.problem:
+            while not live.problem:  # noqa: ASYNC110 - it is a text, set by the market
                 await asyncio.sleep(0.01)
         assert not waiting.done()
         assert "shows 4 closed minutes of BTC/USDT, and the strategies need 5" in live.problem

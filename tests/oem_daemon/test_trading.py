@@ -121,6 +121,14 @@ async def test_a_halt_stops_entries_and_is_journalled(made: MadeSite, parts: Par
     assert "router.kill_state" in kinds
 
 
+def descriptor_of(path: Path) -> int:
+    """Return the descriptor under which this process has a file open."""
+    for link in Path("/proc/self/fd").iterdir():
+        if os.path.realpath(link) == os.path.realpath(path):
+            return int(link.name)
+    raise AssertionError(f"{path} is not open")
+
+
 async def test_a_full_disk_on_the_decision_log_stops_trading_and_says_so(made: MadeSite) -> None:
     failures: list[DecisionLogFailed] = []
     parts = compose(made.site, check_site(made.site), failures.append)
@@ -130,7 +138,7 @@ async def test_a_full_disk_on_the_decision_log_stops_trading_and_says_so(made: M
     orders = len(parts.router.orders())
     size = made.site.decision_log("paper").stat().st_size
     full = os.open("/dev/full", os.O_WRONLY)
-    os.dup2(full, parts.log._journal._file)
+    os.dup2(full, descriptor_of(made.site.decision_log("paper")))
     os.close(full)
     with pytest.raises(DecisionLogFailed, match="No space left"):
         await cycle(parts, 60)
