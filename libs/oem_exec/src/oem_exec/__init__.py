@@ -186,6 +186,9 @@ if TYPE_CHECKING:
         Sequencer as Sequencer,
     )
     from oem_exec.simulation.latency import (
+        EmpiricalLatency as EmpiricalLatency,
+    )
+    from oem_exec.simulation.latency import (
         FixedLatency as FixedLatency,
     )
     from oem_exec.simulation.latency import (
@@ -199,6 +202,15 @@ if TYPE_CHECKING:
     )
     from oem_exec.simulation.paper import (
         PaperVenue as PaperVenue,
+    )
+    from oem_exec.simulation.recording import (
+        Recording as Recording,
+    )
+    from oem_exec.simulation.recording import (
+        read_recording as read_recording,
+    )
+    from oem_exec.simulation.replay import (
+        BookShape as BookShape,
     )
     from oem_exec.simulation.walk import (
         SyntheticBook as SyntheticBook,
@@ -277,6 +289,10 @@ if TYPE_CHECKING:
     )
 
 _EXPORTS = {
+    "EmpiricalLatency": ".simulation.latency",
+    "Recording": ".simulation.recording",
+    "read_recording": ".simulation.recording",
+    "BookShape": ".simulation.replay",
     "SplitOrder": ".split_router",
     "SplitRouter": ".split_router",
     "taker_cost": ".split",
@@ -378,6 +394,7 @@ __all__ = [
     "AmendMode",
     "Backoff",
     "BadSettings",
+    "BookShape",
     "BookSnapshot",
     "BreakerSettings",
     "BreakerState",
@@ -386,6 +403,7 @@ __all__ = [
     "Capabilities",
     "Contradiction",
     "DryRunReport",
+    "EmpiricalLatency",
     "ExecError",
     "Fill",
     "FixedLatency",
@@ -424,6 +442,7 @@ __all__ = [
     "PaperSettings",
     "PaperVenue",
     "ReconcileReport",
+    "Recording",
     "RefusalReason",
     "Refused",
     "RehearsalVenue",
@@ -458,6 +477,7 @@ __all__ = [
     "VenueOrder",
     "VenueUnavailable",
     "open_venues",
+    "read_recording",
     "split_order",
     "synthetic_book",
     "taker_cost",

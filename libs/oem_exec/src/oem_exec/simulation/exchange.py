@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from oem_exec.errors import InvalidOrder, UnknownSymbol
@@ -105,6 +105,9 @@ class SimExchange:
         name: Venue name written into fills.
         prefix: Start of order and trade ids, so that two exchanges never share one.
         remember: Finished orders kept for look-ups; the oldest are forgotten first.
+        fees_in_received: Fees are taken from what a trade brings in: base units of a buy, quote
+            units of a sale, as Binance does without a fee token; otherwise in quote units always.
+            Derivatives pay in the quote asset either way.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class SimExchange:
         name: str,
         prefix: str = "",
         remember: int = 1_000_000,
+        fees_in_received: bool = False,
     ) -> None:
         self.markets: dict[str, Market] = {i.symbol: Market(i) for i in instruments}
         self.accounts: dict[str, Account] = {}
@@ -123,9 +127,12 @@ class SimExchange:
         self._name = name
         self._prefix = prefix
         self._remember = remember
+        self._fees_in_received = fees_in_received
         self._by_client: dict[tuple[str, str], list[str]] = {}
         self._stops: dict[str, list[SimOrder]] = {}
         self._open: dict[str, SimOrder] = {}
+        self._dated: dict[str, SimOrder] = {}
+        self._reducing: dict[str, SimOrder] = {}
         self._next_order = 1
         self._next_trade = 1
 
@@ -161,6 +168,10 @@ class SimExchange:
         self._next_order += 1
         self.orders[order.order_id] = order
         self._open[order.order_id] = order
+        if intent.expires_ns is not None:
+            self._dated[order.order_id] = order
+        if intent.reduce_only and market.instrument.kind is not InstrumentKind.SPOT:
+            self._reducing[order.order_id] = order
         self._by_client.setdefault((owner, client_order_id), []).append(order.order_id)
         if order.triggered:
             self._enter(market, order)
@@ -180,22 +191,47 @@ class SimExchange:
         return order
 
     def amend(self, order: SimOrder, quantity: Decimal, price: Decimal | None) -> SimOrder:
-        """Change an open order in place; it goes to the back of its queue."""
+        """Change an open order in place, under the rules of a new one.
+
+        A smaller quantity at the same price keeps its place in the queue; everything else goes to
+        the back of it.
+
+        Raises:
+            Refusal: The order has ended, or a new order of these numbers would be refused; the old
+                one goes on as it was.
+        """
         if not order.state.open:
             raise Refusal(RefusalReason.OTHER, f"order {order.order_id} is {order.state}")
         market = self.markets[order.intent.symbol]
-        instrument = market.instrument
         price = order.price if price is None else price
-        if quantity <= order.filled or quantity % instrument.lot_size:
-            raise Refusal(RefusalReason.INVALID, f"quantity {quantity} cannot be set")
-        if price is not None and price % instrument.tick_size:
-            raise Refusal(RefusalReason.INVALID, f"price {price} is finer than the tick")
-        market.book.remove(order.order_id)
+        wanted = self._changed(order, quantity, price)
+        if quantity <= order.filled:
+            raise Refusal(RefusalReason.INVALID, f"{order.filled} are executed already")
+        held = self.account(order.owner).reserved.pop(order.order_id, None)
+        try:
+            self._validate(order.owner, market, wanted, already=order.filled)
+        except Refusal:
+            if held is not None:
+                self.account(order.owner).reserved[order.order_id] = held
+            raise
+        keeps_place = price == order.price and quantity < order.quantity
         order.quantity, order.price = quantity, price
         order.updated_ns = self._clock.now_ns()
+        if keeps_place and market.book.shrink(order.order_id, market.lots(order.remaining)):
+            self._reserve(market, order)
+            return order
+        market.book.remove(order.order_id)
         if order.triggered:
             self._enter(market, order, entering=False)
+        else:
+            self._reserve(market, order)
         return order
+
+    def _changed(self, order: SimOrder, quantity: Decimal, price: Decimal | None) -> OrderIntent:
+        try:
+            return replace(order.intent, quantity=quantity, price=price)
+        except InvalidOrder as error:
+            raise Refusal(RefusalReason.INVALID, error.what) from error
 
     def find(self, owner: str, client_order_id: str) -> list[SimOrder]:
         """Return the orders an account gave this client order id, oldest first."""
@@ -211,10 +247,12 @@ class SimExchange:
         """Return every account's open orders of a symbol, oldest first."""
         return [order for order in self._open.values() if order.intent.symbol == symbol]
 
-    def expire(self) -> None:
-        """End good-till-date orders whose time has come."""
-        now = self._clock.now_ns()
-        for order in list(self._open.values()):
+    def expire(self, now_ns: int | None = None) -> None:
+        """End good-till-date orders whose time has come, by the clock or by a feed's time."""
+        if not self._dated:
+            return
+        now = self._clock.now_ns() if now_ns is None else now_ns
+        for order in list(self._dated.values()):
             if order.intent.expires_ns is not None and order.intent.expires_ns <= now:
                 self.cancel(order, state=OrderState.EXPIRED)
 
@@ -229,6 +267,7 @@ class SimExchange:
     ) -> None:
         """Replace the outside liquidity of a symbol."""
         market = self.markets[symbol]
+        self.expire(time_ns)
         market.time_ns = time_ns
         self._book(
             market,
@@ -244,6 +283,7 @@ class SimExchange:
     ) -> None:
         """Let an outside trade happen: it fills resting orders and wakes stops."""
         market = self.markets[symbol]
+        self.expire(time_ns)
         market.time_ns = time_ns
         market.last = price
         market.tape.trade(price, size, time_ns)
@@ -253,6 +293,7 @@ class SimExchange:
 
     def feed_updates(self, market: Market, updates: BookUpdates, time_ns: int) -> None:
         """Apply level updates in ticks and lots; a snapshot replaces all outside liquidity."""
+        self.expire(time_ns)
         market.time_ns = time_ns
         if updates.snapshot:
             rows = list(zip(updates.are_bids, updates.ticks, updates.lots, strict=True))
@@ -273,6 +314,7 @@ class SimExchange:
         time_ns: int,
     ) -> None:
         """Replace the outside liquidity of a market by levels in ticks and lots."""
+        self.expire(time_ns)
         market.time_ns = time_ns
         if executions := market.book.replace(bids, asks):
             self._book(market, executions, time_ns)
@@ -281,6 +323,7 @@ class SimExchange:
         self, market: Market, ticks: int, lots: int, aggressor: Side, time_ns: int
     ) -> None:
         """Let an outside trade in ticks and lots happen."""
+        self.expire(time_ns)
         price = market.price(ticks)
         market.time_ns = time_ns
         market.last = price
@@ -323,7 +366,10 @@ class SimExchange:
 
     # inside
 
-    def _validate(self, owner: str, market: Market, intent: OrderIntent) -> None:
+    def _validate(
+        self, owner: str, market: Market, intent: OrderIntent, *, already: Decimal = _ZERO
+    ) -> None:
+        """Raise `Refusal` when an order would be refused; `already` of it is executed."""
         instrument = market.instrument
         try:
             instrument.check(intent, market.reference)
@@ -332,31 +378,33 @@ class SimExchange:
         except InvalidOrder as error:
             raise Refusal(RefusalReason.INVALID, error.what) from error
         account = self.account(owner)
-        self._check_reduces(account, instrument, intent)
+        self._check_reduces(account, instrument, intent, already)
         limit = market.ticks(intent.price) if intent.price is not None else None
         if intent.type is OrderType.POST_ONLY and limit is not None:
             best = market.book.best(intent.side.opposite)
             if best is not None and (limit >= best if intent.side is Side.BUY else limit <= best):
                 raise Refusal(RefusalReason.WOULD_TAKE, "the order would take liquidity")
-        if intent.type.needs_stop_price:
-            return
         if intent.type is OrderType.MARKET and market.book.best(intent.side.opposite) is None:
             raise Refusal(RefusalReason.NOT_FILLABLE, "the book is empty")
-        if intent.time_in_force is TimeInForce.FOK:
+        if intent.time_in_force is TimeInForce.FOK and not intent.type.needs_stop_price:
             lots = market.lots(intent.quantity)
             got = market.book.match(owner, intent.side, lots, limit)
             if sum(part for _, part, _ in got) < lots:
                 raise Refusal(RefusalReason.NOT_FILLABLE, "fill or kill cannot be filled at once")
         if not account.unlimited:
-            asset, amount = self._need(owner, market, intent, intent.quantity, intent.price)
+            open_quantity = intent.quantity - already
+            price = intent.price if intent.price is not None else intent.stop_price
+            asset, amount = self._need(owner, market, intent, open_quantity, price)
             if not account.affords(asset, amount):
                 raise Refusal(RefusalReason.INSUFFICIENT_FUNDS, f"insufficient balance of {asset}")
 
-    def _check_reduces(self, account: Account, instrument: Instrument, intent: OrderIntent) -> None:
+    def _check_reduces(
+        self, account: Account, instrument: Instrument, intent: OrderIntent, already: Decimal
+    ) -> None:
         if not intent.reduce_only or instrument.kind is not InstrumentKind.LINEAR_PERPETUAL:
             return
         held, _ = account.positions.get(intent.symbol, (_ZERO, _ZERO))
-        if held * intent.side.sign >= 0 or intent.quantity > abs(held):
+        if held * intent.side.sign >= 0 or intent.quantity - already > abs(held):
             raise Refusal(RefusalReason.INVALID, f"reduce-only against a position of {held}")
 
     def _need(
@@ -390,12 +438,17 @@ class SimExchange:
     def _enter(self, market: Market, order: SimOrder, *, entering: bool = True) -> None:
         intent = order.intent
         limit = None if order.price is None else market.ticks(order.price)
-        executions = market.book.take(
-            order.order_id, order.owner, intent.side, market.lots(order.remaining), limit
-        )
+        lots = market.lots(order.remaining)
+        if entering and intent.time_in_force is TimeInForce.FOK and intent.type.needs_stop_price:
+            # a stop's fill-or-kill is judged when it wakes; others were judged at the door
+            got = market.book.match(order.owner, intent.side, lots, limit)
+            if sum(part for _, part, _ in got) < lots:
+                self._finish(order, OrderState.EXPIRED)
+                return
+        executions = market.book.take(order.order_id, order.owner, intent.side, lots, limit)
         if executions:
             self._book(market, executions, self._clock.now_ns())
-        if order.remaining <= 0:
+        if order.remaining <= 0 or not order.state.open:
             return
         if limit is None or (
             entering and intent.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}
@@ -414,11 +467,22 @@ class SimExchange:
             order = self.orders[execution.order_id]
             price, quantity = market.price(execution.price), market.quantity(execution.quantity)
             maker = execution.liquidity is Liquidity.MAKER
+            if order.order_id in self._reducing:
+                quantity = min(quantity, self._reducible(order))
+                if not quantity:
+                    continue
             # taker and maker of one trade share its id, as on a real exchange
             if not (maker and previous is not None and previous.liquidity is Liquidity.TAKER):
                 self._next_trade += 1
             notional = instrument.notional(price, quantity)
-            fee = notional * (instrument.maker_fee if maker else instrument.taker_fee)
+            rate = instrument.maker_fee if maker else instrument.taker_fee
+            fee, fee_asset = notional * rate, instrument.quote
+            if (
+                self._fees_in_received
+                and order.intent.side is Side.BUY
+                and instrument.kind is InstrumentKind.SPOT
+            ):
+                fee, fee_asset = quantity * rate, instrument.base
             fill = Fill(
                 venue=self._name,
                 symbol=instrument.symbol,
@@ -428,7 +492,7 @@ class SimExchange:
                 quantity=quantity,
                 price=price,
                 fee=fee,
-                fee_asset=instrument.quote,
+                fee_asset=fee_asset,
                 liquidity=execution.liquidity,
                 time_ns=time_ns,
                 notional=notional,
@@ -439,7 +503,7 @@ class SimExchange:
             order.updated_ns = time_ns
             account = self.account(order.owner)
             account.trade(instrument, order.intent.side, quantity, price)
-            account.change(instrument.quote, -fee)
+            account.change(fee_asset, -fee)
             market.last = price
             if not maker:
                 market.tape.trade(price, quantity, time_ns)
@@ -450,11 +514,34 @@ class SimExchange:
                 order.state = OrderState.PARTIALLY_FILLED
                 if maker:
                     self._reserve(market, order)
+        if executions and self._reducing:
+            self._trim(market)
+
+    def _reducible(self, order: SimOrder) -> Decimal:
+        """Return how much of the position an order may still close."""
+        positions = self.account(order.owner).positions
+        held, _ = positions.get(order.intent.symbol, (_ZERO, _ZERO))
+        return abs(held) if held * order.intent.side.sign < 0 else _ZERO
+
+    def _trim(self, market: Market) -> None:
+        """Cut reduce-only orders to what is left of the position; cancel those without any."""
+        symbol = market.instrument.symbol
+        for order in list(self._reducing.values()):
+            if order.intent.symbol != symbol or not order.state.open:
+                continue
+            left = self._reducible(order)
+            if not left:
+                self.cancel(order)
+            elif order.remaining > left:
+                order.quantity = order.filled + left
+                market.book.shrink(order.order_id, market.lots(order.remaining))
 
     def _finish(self, order: SimOrder, state: OrderState, time_ns: int = 0) -> None:
         order.state = state
         order.updated_ns = time_ns or self._clock.now_ns()
         self._open.pop(order.order_id, None)
+        self._dated.pop(order.order_id, None)
+        self._reducing.pop(order.order_id, None)
         self.account(order.owner).release(order.order_id)
         if not order.triggered:
             waiting = self._stops.get(order.intent.symbol, [])
@@ -472,7 +559,19 @@ class SimExchange:
                 continue
             waiting.remove(order)
             order.triggered = True
-            self._enter(market, order)
+            if self._affords_now(market, order):
+                self._enter(market, order)
+            else:
+                order.reason = "the balance does not cover the price at which it woke"
+                self._finish(order, OrderState.EXPIRED)
+
+    def _affords_now(self, market: Market, order: SimOrder) -> bool:
+        account = self.account(order.owner)
+        if account.unlimited or order.price is not None:
+            return True  # a limit order's worst price was held since it was placed
+        account.release(order.order_id)
+        asset, amount = self._need(order.owner, market, order.intent, order.remaining, None)
+        return account.affords(asset, amount)
 
     def _forget(self) -> None:
         while len(self.orders) > self._remember:

@@ -226,6 +226,14 @@ class MatchingBook:
         self._index()
         return resting.remaining
 
+    def shrink(self, order_id: str, quantity: int) -> bool:
+        """Make a resting order smaller where it stands; False when it is not in the book."""
+        resting = self._resting.get(order_id)
+        if resting is None or not 0 < quantity <= resting.remaining:
+            return False
+        resting.remaining = quantity
+        return True
+
     def best(self, side: Side) -> int | None:
         """Return the best price of a side, outside and resting together, in ticks."""
         outside = self._levels(side)
@@ -239,11 +247,15 @@ class MatchingBook:
 
     def levels(self, side: Side, depth: int) -> list[tuple[int, int]]:
         """Return outside and resting size by price, best first."""
-        total = dict(self.bids if side is Side.BUY else self.asks)
-        for resting in self._resting.values():
-            if resting.side is side:
-                total[resting.price] = total.get(resting.price, 0) + resting.remaining
-        return sorted(total.items(), reverse=side is Side.BUY)[:depth]
+        outside = self.bids if side is Side.BUY else self.asks
+        prices = self._levels(side)
+        own: dict[int, int] = {}
+        for (at_side, price), queue in self._at.items():
+            if at_side is side:
+                own[price] = sum(resting.remaining for resting in queue)
+        if own:
+            prices = sorted({*prices[:depth], *own}, reverse=side is Side.BUY)
+        return [(price, outside.get(price, 0) + own.get(price, 0)) for price in prices[:depth]]
 
     def queue_ahead(self, order_id: str) -> int | None:
         """Return the lots ahead of a resting order, None when it is not in the book."""

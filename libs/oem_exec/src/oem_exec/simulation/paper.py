@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from random import Random
 
+from oem_exec.errors import BadSettings, UnknownSymbol
 from oem_exec.model.enums import InstrumentKind, RefusalReason, Side, UnknownCause
 from oem_exec.model.fill import Fill
 from oem_exec.model.instrument import Instrument
@@ -63,6 +64,7 @@ class PaperSettings:
         spread_bps: Spread of the book made around a bar or a quote-less price, basis points.
         depth_share: Size of each side of that book as a share of the bar's volume, > 0.
         levels: Levels of each side of that book.
+        fees_in_received: Fees of spot buys are taken in base units, as Binance does.
     """
 
     seed: int = 0
@@ -70,6 +72,7 @@ class PaperSettings:
     spread_bps: float = 2.0
     depth_share: float = 0.1
     levels: int = 10
+    fees_in_received: bool = False
 
 
 class PaperVenue:
@@ -107,7 +110,11 @@ class PaperVenue:
         self._clock = clock or SystemClock()
         # ids carry the start time, so that a restarted paper venue never repeats a trade id
         self._exchange = SimExchange(
-            instruments, clock=self._clock, name=name, prefix=f"{self._clock.now_ns():x}-"
+            instruments,
+            clock=self._clock,
+            name=name,
+            prefix=f"{self._clock.now_ns():x}-",
+            fees_in_received=self._settings.fees_in_received,
         )
         self._exchange.accounts[self.OWNER] = Account(
             totals=dict(balances or {}), unlimited=balances is None
@@ -248,10 +255,11 @@ class PaperVenue:
     ) -> None:
         """Let an outside trade happen: it fills resting orders and wakes stops."""
         instrument = self._market(symbol).instrument
+        price, size = _above_zero(price, size)
         self._exchange.feed_trade(
             symbol,
-            instrument.round_price(_decimal(price)),
-            instrument.round_quantity(_decimal(size)),
+            instrument.round_price(price),
+            instrument.round_quantity(size),
             aggressor,
             time_ns,
         )
@@ -283,15 +291,16 @@ class PaperVenue:
             time_ns: When the bar closed, UTC nanoseconds.
             interval_ns: How long it was.
         """
-        candle = Candle(
-            time_ns - interval_ns,
-            _decimal(open),
-            _decimal(high),
-            _decimal(low),
-            _decimal(close),
-            _decimal(volume),
-            interval_ns,
-        )
+        prices = _above_zero(open, high, low, close)
+        if (prices[1], prices[2]) != (max(prices), min(prices)) or _decimal(volume) < 0:
+            raise BadSettings(
+                f"a bar of {open}, {high}, {low}, {close}, volume {volume}",
+                where=symbol,
+                remedy="give low <= open, close <= high and a volume of 0 or more",
+            )
+        first, top, bottom, last = prices
+        start = time_ns - interval_ns
+        candle = Candle(start, first, top, bottom, last, _decimal(volume), interval_ns)
         play_bar(
             self._exchange, self._market(symbol).instrument.symbol, candle, self._shape, time_ns
         )
@@ -334,7 +343,12 @@ class PaperVenue:
             await self._sleep(seconds)
 
     def _market(self, symbol: str) -> Market:
-        return self._exchange.market(symbol)
+        found = self._exchange.markets.get(symbol)
+        if found is None:
+            raise UnknownSymbol(
+                f"{symbol} is not traded here", where=self._name, remedy="give its instrument"
+            )
+        return found
 
 
 def _wanted(order: Order) -> OrderIntent:
@@ -361,13 +375,31 @@ def _venue_order(order: SimOrder) -> VenueOrder:
 
 
 def _decimal(value: Number) -> Decimal:
-    return value if isinstance(value, Decimal) else Decimal(str(value))
+    """Return a number exactly as written; raises `BadSettings` for what is not one."""
+    try:
+        found = value if isinstance(value, Decimal) else Decimal(str(value))
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite():
+        raise BadSettings(
+            f"{value!r} is no number of a market", where="paper venue", remedy="repair the feed"
+        )
+    return found
+
+
+def _above_zero(*values: Number) -> tuple[Decimal, ...]:
+    found = tuple(map(_decimal, values))
+    if min(found) <= 0:
+        raise BadSettings(
+            f"{min(found)} is not above 0", where="paper venue", remedy="repair the feed"
+        )
+    return found
 
 
 def _levels(
     instrument: Instrument, levels: Iterable[tuple[Number, Number]]
 ) -> list[tuple[Decimal, Decimal]]:
-    return [
-        (instrument.round_price(_decimal(p)), instrument.round_quantity(_decimal(q)))
-        for p, q in levels
-    ]
+    found = [(*_above_zero(p), _decimal(q)) for p, q in levels]
+    if any(size < 0 for _, size in found):
+        raise BadSettings("a size below 0", where=instrument.symbol, remedy="repair the feed")
+    return [(instrument.round_price(p), instrument.round_quantity(q)) for p, q in found]
