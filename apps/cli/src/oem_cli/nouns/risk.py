@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oem_cli.exit_codes import ExitCode
+from oem_cli.nouns.risk_stress import add_stress
 from oem_cli.output import Output, table
 from oem_cli.parser import Verbs
 
@@ -20,6 +21,7 @@ MODELS = ("stationary", "circular", "moving", "gbm", "merton", "garch", "gjr")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verbs of `oem risk`."""
     verbs = Verbs(parser)
+    add_stress(verbs)
     again = verbs.add("reproduce", run_reproduce, "run a report again and compare it byte for byte")
     again.add_argument("report", nargs="?", type=Path, metavar="REPORT",
                        help="the report's JSON (default: the site's newest)")  # fmt: skip

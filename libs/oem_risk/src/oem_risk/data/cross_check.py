@@ -124,8 +124,6 @@ def _correlations(bars: Bars, other: Bars) -> dict[int, float]:
 
     Ranks (Spearman 1904), because one wrong print must not make two markets look unlike.
     """
-    from scipy.stats import rankdata
-
     ours, our_rows = log_returns(bars)
     theirs, their_rows = log_returns(other)
     our_times, their_times = bars.open_ns[our_rows], other.open_ns[their_rows]
@@ -138,8 +136,15 @@ def _correlations(bars: Bars, other: Bars) -> dict[int, float]:
             continue
         x, y = ours[a], theirs[b]
         if x.std() > 0 and y.std() > 0:
-            found[lag] = float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
+            found[lag] = float(np.corrcoef(_ranks(x), _ranks(y))[0, 1])
     return found
+
+
+def _ranks(values: Floats) -> Floats:
+    """Mean rank of each value."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return ranks
 
 
 def _check_lasting_break(ratio: Floats, look: Inspection) -> None:

@@ -156,7 +156,8 @@ def read_stored(path: Path, kind: DataKind) -> Stored:
     """
     data = _read(path)
     try:
-        table = pq.read_table(pa.BufferReader(data))
+        # ParquetFile, because read_table imports pyarrow.dataset, which takes long
+        table = pq.ParquetFile(pa.BufferReader(data)).read()
     except (pa.ArrowInvalid, OSError) as error:
         raise DataProblem(
             f"not a Parquet file: {str(error).splitlines()[0][:120]}",
