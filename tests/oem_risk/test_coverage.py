@@ -67,7 +67,20 @@ def filtered(rng: Rng, *, shortfall: bool) -> risk.Estimate:
     return measure(returns / spread, 0.95, 0.9, asymmetric=False)
 
 
+def expanded(level: float, excess: float, deviation: float) -> tuple[float, float]:
+    """Return value at risk and shortfall of the expansion for a symmetric law, by summation."""
+    z = norm.ppf((np.arange(200_000) + 0.5) / 200_000 * (1 - level))
+    moved = z + (z**3 - 3 * z) * excess / 24
+    edge = norm.ppf(1 - level)
+    return (
+        -deviation * (edge + (edge**3 - 3 * edge) * excess / 24),
+        -deviation * float(moved.mean()),
+    )
+
+
 TAIL = risk.normal_tail(0.95)
+# Student's t with 10 degrees: variance 10 / 8, excess kurtosis 6 / 6
+_EXPANDED = expanded(0.95, 1.0, math.sqrt(1.25))
 CASES = [
     Case("historical_var", lambda r: risk.historical_var(r.standard_normal(200), 0.9, 0.9),
          risk.normal_tail(0.9).var, 800, conservative=True),
@@ -99,10 +112,13 @@ CAMPAIGN = [
          risk.normal_tail(0.9).es, 300, band=0.05),
     Case("historical_es, skewed", lambda r: risk.historical_es(skewed(r, 500), 0.9, 0.9, rng=r),
          4.1661, 300, band=0.06),
-    Case("cornish_fisher_var", lambda r: risk.cornish_fisher_var(r.standard_normal(400), 0.95, 0.9,
-                                                                 rng=r), TAIL.var, 300, band=0.06),
-    Case("cornish_fisher_es", lambda r: risk.cornish_fisher_es(r.standard_normal(400), 0.95, 0.9,
-                                                               rng=r), TAIL.es, 300, band=0.06),
+    # the expansion aims at its own value at the true moments, not at the quantile of the law
+    Case("cornish_fisher_var", lambda r: risk.cornish_fisher_var(r.standard_t(10, 1_000), 0.95, 0.9,
+                                                                 rng=r), _EXPANDED[0], 200,
+         band=0.06),
+    Case("cornish_fisher_es", lambda r: risk.cornish_fisher_es(r.standard_t(10, 1_000), 0.95, 0.9,
+                                                               rng=r), _EXPANDED[1], 200,
+         band=0.06),
     # the fit is taken as given, so these cover less than they say; the band says by how much
     Case("filtered_var", lambda r: filtered(r, shortfall=False), TAIL.var, 150, band=0.12),
     Case("filtered_es", lambda r: filtered(r, shortfall=True), TAIL.es, 100, band=0.14),
