@@ -71,4 +71,4 @@ def test_a_damaged_log_is_set_aside_with_a_reason(oem: Shell, log: Path) -> None
     assert done["held"] == 3
     assert (log.parent / str(done["kept"])).is_dir()
     assert oem("journal", "verify", log, "--strict")["ok"]
-    assert oem("journal", "summary", log)["kinds"]["log.begun_anew"] == 1  # type: ignore[index]
+    assert oem("journal", "summary", log)["kinds"]["journal.begun_anew"] == 1  # type: ignore[index]

@@ -353,7 +353,7 @@ def test_a_damaged_log_is_set_aside_and_begun_anew(log: Path, keys: Keyring, dam
         begin_anew(log, keys, reason=" ")
     done = begin_anew(log, keys, reason="disk failed")
     assert done.fault
-    (entry,) = [r.body for r in read_journal(log, keys, {"log.begun_anew"})]
+    (entry,) = [r.body for r in read_journal(log, keys, {"journal.begun_anew"})]
     assert entry["reason"] == "disk failed"
     assert entry["kept_in"] == done.kept
     assert {p.name for p in (log.parent / done.kept).iterdir()} == set(entry["sha384"])

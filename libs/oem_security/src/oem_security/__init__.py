@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 from oem_security.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from oem_security.anchor_chain import (
+        AnchorSet,
+        add_signature,
+        first_anchors,
+        follow,
+        next_anchors,
+        open_first,
+    )
+    from oem_security.anchor_install import install_anchors, trusted_anchors
     from oem_security.audit import AuditReport, Finding, audit_site
     from oem_security.clock import Clock, SystemClock
     from oem_security.envelope import open_envelope, open_payload, seal_payload
@@ -107,6 +116,8 @@ if TYPE_CHECKING:
 _EXPORTS = {
     name: module
     for module, names in {
+        ".anchor_chain": "AnchorSet add_signature first_anchors follow next_anchors open_first",
+        ".anchor_install": "install_anchors trusted_anchors",
         ".audit": "AuditReport Finding audit_site",
         ".clock": "Clock SystemClock",
         ".envelope": "open_envelope open_payload seal_payload",
@@ -145,6 +156,7 @@ _EXPORTS = {
 }
 
 __all__ = [
+    "AnchorSet",
     "AuditReport",
     "CapabilityGuard",
     "Category",
@@ -203,6 +215,7 @@ __all__ = [
     "VaultError",
     "Witness",
     "accept_totp",
+    "add_signature",
     "audit_site",
     "begin_anew",
     "check_inclusion",
@@ -213,17 +226,22 @@ __all__ = [
     "compare",
     "create_request",
     "export_witness",
+    "first_anchors",
+    "follow",
     "grpc_server_credentials",
     "hand_over",
     "hotp",
     "inspect_token",
+    "install_anchors",
     "install_license",
     "issue_license",
     "issue_token",
     "key_status",
     "load_fingerprint",
     "make_manifest",
+    "next_anchors",
     "open_envelope",
+    "open_first",
     "open_payload",
     "plan_rotation",
     "probe_device",
@@ -244,6 +262,7 @@ __all__ = [
     "server_context",
     "set_rule",
     "totp",
+    "trusted_anchors",
     "verify_file",
     "verify_journal",
     "verify_license",

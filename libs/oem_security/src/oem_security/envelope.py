@@ -146,6 +146,46 @@ def peek_payload(data: bytes, payload_type: PayloadType) -> dict[str, Json]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of an envelope, nothing of them verified yet.
+
+    Attributes:
+        payload: The payload's bytes.
+        message: The bytes that every signature covers.
+        signatures: Key identifier and signature of each.
+    """
+
+    payload: bytes
+    message: bytes
+    signatures: tuple[tuple[str, bytes], ...]
+
+
+def take_apart(data: bytes, payload_type: PayloadType) -> Parts:
+    """Return the parts of an envelope for a verifier that counts signatures itself.
+
+    Only for payload types whose policy is a threshold of several keys in one role.
+
+    Raises:
+        MalformedError: The bytes are not such an envelope.
+        SealError: It holds another payload type.
+    """
+    policy = POLICIES[payload_type]
+    outer = loads_object(data, what="envelope", max_bytes=policy.max_bytes * 2 + (128 << 10))
+    payload = _payload_of(outer, payload_type, policy)
+    return Parts(payload, pae(payload_type.value, payload), tuple(_signatures_of(outer)))
+
+
+def put_together(payload_type: PayloadType, parts: Parts) -> bytes:
+    """Return the envelope of parts, each key once."""
+    document = {
+        "payloadType": payload_type.value,
+        "payload": b64(parts.payload),
+        "signatures": [{"keyid": k, "sig": b64(s)} for k, s in dict(parts.signatures).items()],
+    }
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
 def seal_payload(
     payload: Mapping[str, object], payload_type: PayloadType, keyring: Keyring
 ) -> bytes:

@@ -11,6 +11,7 @@ NOUNS: dict[str, str] = {
     "keys": "the site's keys: how they stand, plan and carry out their rotation",
     "license": "offline licences: request, issue, install, verify, renew, revoke, backup",
     "fingerprint": "what identifies this device, and how well it fits",
+    "anchors": "the vendor's keys that sites trust, rolled over by a signed chain",
     "mtls": "private certificate authority and certificates",
     "manifest": "sealed lists of files: make one, hold a folder against it",
     "vault": "secrets at rest: Argon2id and AES-256-GCM",

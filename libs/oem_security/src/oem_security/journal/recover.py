@@ -18,7 +18,7 @@ from oem_security.journal.scan import Scan, scan_blocks
 from oem_security.journal.writer import Journal
 from oem_security.keyring import Keyring
 
-BEGUN_ANEW = "log.begun_anew"
+BEGUN_ANEW = "journal.begun_anew"
 """Kind of the record that says which log was set aside, and why."""
 
 
@@ -94,7 +94,7 @@ def begin_anew(
         "sha384": {name: _sha384(folder / name) for name in files},
     }
     with Journal.open(path, keyring, subject=subject, clock=clock) as journal:
-        journal.append(BEGUN_ANEW, entry)
+        journal.note(BEGUN_ANEW, entry)
     return Recovery(verify_journal(path, keyring, strict=True), folder.name, held, fault)
 
 

@@ -125,12 +125,12 @@ class Journal:
         self, subject: str, head: Head | None, before: int, torn: tuple[str, int] | None
     ) -> None:
         if before == 0:
-            self._internal(OPENED, self._segments.opening_record(subject))
+            self.note(OPENED, self._segments.opening_record(subject))
             self._segments.begun(subject)
         elif head is None:
-            self._internal(RECOVERED, {"head": "missing", "records": before})
+            self.note(RECOVERED, {"head": "missing", "records": before})
         if torn:
-            self._internal(RECOVERED, {"kept_in": torn[0], "bytes": torn[1]})
+            self.note(RECOVERED, {"kept_in": torn[0], "bytes": torn[1]})
         if self._keys.active.epoch != self._segments.state.current.ring:
             self.rotate()
         self._know(self.records, closed=False)
@@ -188,6 +188,10 @@ class Journal:
     def append(self, kind: str, body: Mapping[str, Any]) -> Receipt:
         """Write an entry and return once it is on disk."""
         return self.submit(kind, body).result()
+
+    def note(self, kind: str, body: Mapping[str, Any]) -> Receipt:
+        """Write a record of the journal itself, `journal.…`; for this library only."""
+        return self._enqueue(kind, encode_body(body)).result()
 
     def write(self, kind: str, body: Mapping[str, Any]) -> None:
         """Hand in an entry without an acknowledgement of its own; `flush` waits for it.
@@ -283,9 +287,6 @@ class Journal:
                     where=str(head_path(self.path)),
                     remedy="free space or mend the disk, then open the journal again",
                 ) from error
-
-    def _internal(self, kind: str, body: Mapping[str, Any]) -> None:
-        self._enqueue(kind, encode_body(body)).result()
 
     def _enqueue(self, kind: str, body: bytes) -> Future[Receipt]:
         done = promise()
