@@ -1,24 +1,29 @@
 """The kill campaign: a trading process is killed at random moments; then the venue's book decides.
 
-Run as a script it is the trading process: `exec_campaign.py URL DIALECT STORE FIRST_INTENT SEED`.
+Run as a script it is a nursery: for each line on its input it forks a trading process, which so is
+spared the seconds its imports take, and says the new process's id and later how it ended.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import os
 import random
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from exec_live_support import server_of, venue_of
 from exec_support import FAST, limit, make_router
 from oem_exec import LiveExecutionRouter, OrderState, SqliteOrderStore
-from oem_exec.venue_server.faults import FaultKind, FaultRule
+from oem_exec.ccxt_venue.loader import load_exchange_class
+from oem_exec.venue_server.faults import FaultKind, FaultPlan, FaultRule
 
 FAULTS = (
     FaultRule(kind=FaultKind.DROP_BEFORE, method="POST", share=0.02),
@@ -35,7 +40,7 @@ FAULTS = (
     FaultRule(kind=FaultKind.STALE_READ, method="GET", share=0.03),
     FaultRule(kind=FaultKind.DELAY, share=0.01, seconds=0.05),
 )
-PRICES = ("59000", "60100", "58500", "60200")
+PRICES = ("59000", "60100", "60200", "60300")
 
 
 @dataclass(frozen=True)
@@ -50,84 +55,136 @@ class Verdict:
     faults: dict[str, int]
 
 
-async def trade(router: LiveExecutionRouter, first: int, rng: random.Random, count: int) -> None:
-    numbers = iter(range(first, first + count))
+async def trade(router: LiveExecutionRouter, life: Life) -> None:
+    rng = random.Random(life.seed)
+    numbers = iter(range(life.first, life.first + life.count))
 
     async def worker() -> None:
         for number in numbers:
             order = await router.submit(limit(f"n{number}", rng.choice(PRICES), "0.001"))
-            if order.state is OrderState.OPEN and rng.random() < 0.2:
+            if order.state is OrderState.OPEN and rng.random() < 0.8:
                 await router.cancel(order.intent_id)
 
-    await asyncio.gather(*(worker() for _ in range(8)))
+    await asyncio.gather(*(worker() for _ in range(life.at_once)))
 
 
-async def run_trader(url: str, dialect: str, store: str, first: int, seed: int, count: int) -> None:
+@dataclass(frozen=True)
+class Life:
+    """What one trading process is to do."""
+
+    url: str
+    dialect: str
+    folder: str
+    first: int
+    count: int
+    seed: int
+    at_once: int = 16
+
+
+async def live(life: Life) -> None:
     settings = replace(FAST, resolve_patience_s=3.0, start_patience_s=10.0, max_attempts=6)
-    router, opened = make_router(Path(store), [venue_of(url, dialect)], settings=settings)
+    venue = venue_of(life.url, life.dialect)
+    router, opened = make_router(Path(life.folder), [venue], settings=settings)
     async with router:
-        print("trading", flush=True)
-        await trade(router, first, random.Random(seed), count)
+        await trade(router, life)
     opened.close()
 
 
-def _start(
-    url: str, dialect: str, folder: Path, first: int, seed: int, count: int
-) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, __file__, url, dialect, str(folder), str(first), str(seed), str(count)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={"PYTHONPATH": str(Path(__file__).parent), "PATH": "/usr/bin:/bin"},
-    )
+def nursery() -> None:
+    """Fork a trading process for each line of input, one after the other."""
+    for dialect in ("binance", "kraken"):
+        load_exchange_class(dialect)
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            asyncio.run(live(Life(**json.loads(line))))
+            os._exit(0)
+        print(child, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+class Nursery:
+    """The nursery's process, seen from the campaign."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PYTHONPATH": str(Path(__file__).parent), "PATH": "/usr/bin:/bin"},
+        )
+
+    async def bear(self, life: Life) -> int:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(asdict(life)) + "\n")
+        self._process.stdin.flush()
+        return int(await self._line())
+
+    async def _line(self) -> str:
+        assert self._process.stdout is not None
+        return await asyncio.to_thread(self._process.stdout.readline)
+
+    async def bury(self) -> int:
+        """Wait until the trading process has ended; return its exit code."""
+        return int(await self._line())
+
+    def close(self) -> None:
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
+        self._process.wait()
 
 
 async def campaign(
-    folder: Path, *, dialect: str = "binance", intents: int, kills: int, seed: int = 1
+    folder: Path,
+    *,
+    dialect: str = "binance",
+    orders: int,
+    kills: int,
+    seed: int = 1,
+    longest_s: float = float("inf"),
 ) -> Verdict:
-    """Trade `intents` intents, killing the trader `kills` times, then audit the venue."""
+    """Trade until the venue has `orders` orders and the trader died `kills` times, then audit.
+
+    Args:
+        folder: Where the store is.
+        dialect: Which venue server.
+        orders: Orders the venue shall have accepted.
+        kills: Kills, spread evenly over the orders, each at a random moment.
+        seed: Seed of faults, orders and moments.
+        longest_s: The campaign ends after this time with what it has.
+    """
     rng = random.Random(seed)
-    async with server_of(dialect, *FAULTS, seed=seed) as server:
-        done = killed = 0
-        share = max(intents // (kills + 1), 1)
-        while done < intents:
-            process = await asyncio.to_thread(
-                _start,
-                server.url,
-                dialect,
-                folder,
-                done,
-                seed + killed,
-                share if killed < kills else intents - done,
-            )
-            assert process.stdout is not None
-            await asyncio.to_thread(process.stdout.readline)
-            if killed < kills:
-                # die somewhere inside the batch; the next process goes on behind it
-                before, deadline = len(server.exchange.orders), time.monotonic() + 60
-                target = before + rng.randrange(1, share)
-                while (  # noqa: ASYNC110 - the venue's book is watched, not waited on
-                    len(server.exchange.orders) < target
-                    and process.poll() is None
-                    and time.monotonic() < deadline
-                ):
-                    await asyncio.sleep(0.003)
-                await asyncio.sleep(rng.random() * 0.01)
-                process.send_signal(signal.SIGKILL)
-                killed += 1
-            await asyncio.to_thread(process.wait)
-            process.stdout.close()
-            done += share if killed <= kills and done + share < intents else intents - done
+    ends = time.monotonic() + longest_s
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(server_of(dialect, *FAULTS, seed=seed))
+        book, killed, done = server.exchange.orders, 0, 0
+        nursery = stack.enter_context(contextlib.closing(Nursery()))
+        share = max(orders // kills, 1)
+        while time.monotonic() < ends and (len(book) < orders or killed < kills):
+            life = Life(server.url, dialect, str(folder), done, share * 4, seed + killed)
+            child = await nursery.bear(life)
+            # the next life begins behind whatever this one may have begun
+            done += share * 4
+            target, late = len(book) + rng.randrange(share // 2, share + share // 2), 30.0
+            until = time.monotonic() + late
+            while len(book) < target and time.monotonic() < until:  # noqa: ASYNC110 - it is watched
+                await asyncio.sleep(0.003)
+            await asyncio.sleep(rng.random() * 0.01)
+            os.kill(child, signal.SIGKILL)
+            code = await nursery.bury()
+            assert code == -signal.SIGKILL, code
+            killed += 1
             server.refill()
         faults = dict(server.faults.counts)
-        server.faults.__init__()  # type: ignore[misc]
-        venue = venue_of(server.url, dialect)
+        server.faults = FaultPlan()
         settings = replace(FAST, resolve_patience_s=10.0, start_patience_s=20.0)
-        router, store = make_router(folder, [venue], settings=settings)
+        router, store = make_router(folder, [venue_of(server.url, dialect)], settings=settings)
         async with router:
             await router.poll()
             await router.reconcile()
-        verdict = audit(server.exchange.orders.values(), store, killed, faults)
+        verdict = audit(book.values(), store, killed, faults)
         store.close()
     return verdict
 
@@ -167,13 +224,4 @@ def audit(
 
 
 if __name__ == "__main__":
-    asyncio.run(
-        run_trader(
-            sys.argv[1],
-            sys.argv[2],
-            sys.argv[3],
-            int(sys.argv[4]),
-            int(sys.argv[5]),
-            int(sys.argv[6]),
-        )
-    )
+    nursery()
