@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from oem_security import Journal, Keyring, read_journal
 from oem_tco import (
     CandidateKind,
     ComplianceFacts,
+    DecisionInputs,
     DecisionOrchestrator,
     DecisionPolicy,
     Reason,
@@ -19,6 +26,7 @@ from oem_tco import (
     RiskFacts,
     StressFacts,
     Verdict,
+    choice_records,
     decision_records,
     replay,
 )
@@ -32,7 +40,11 @@ def test_a_good_candidate_is_accepted_with_room_to_every_threshold() -> None:
     decision = DecisionOrchestrator(POLICY).decide(inputs())
     assert decision.accepted
     assert decision.reasons == ()
-    assert set(decision.margins) == {"cost", "net_edge", "probability", "stress"}
+    wanted = {"cost", "net_edge", "probability", "stress", "nothing", "risk.position"}
+    assert set(decision.margins) == wanted
+    assert all(room > 0 for room in decision.margins.values())
+    assert decision.margins["risk.position"] == 0.4
+    assert decision.worst_scenario == "cost_shock"
     assert decision.net_edge_bps == 40.0 - cost().expected_bps
     assert decision.net_edge_low_bps < decision.net_edge_bps
 
@@ -51,7 +63,26 @@ def test_a_good_candidate_is_accepted_with_room_to_every_threshold() -> None:
         ({"compliance": ComplianceFacts()}, Reason.LICENCE),
         ({"compliance": ComplianceFacts(frozenset({"paper"}), kyc_ok=False)}, Reason.KYC),
         ({"compliance": ComplianceFacts(frozenset({"paper"}), aml_ok=False)}, Reason.AML),
-        ({"candidate": candidate(symbol="DOGEUSDT")}, Reason.SYMBOL),
+        (
+            {
+                "candidate": candidate(symbol="DOGEUSDT"),
+                "estimate": replace(cost(), symbol="DOGEUSDT"),
+            },
+            Reason.SYMBOL,
+        ),
+        ({"estimate": replace(cost(), symbol="ETHUSDT")}, Reason.ESTIMATE),
+        ({"estimate": replace(cost(), side="sell")}, Reason.ESTIMATE),
+        ({"estimate": replace(cost(), quantity=Decimal(1))}, Reason.ESTIMATE),
+        ({"compliance": ComplianceFacts(frozenset({"paper"}), mode="moon")}, Reason.LICENCE),
+        ({"compliance": ComplianceFacts(frozenset({"paper"}), mode="live")}, Reason.LICENCE),
+        (
+            {"compliance": ComplianceFacts(frozenset({"paper"}), licence_days_left=-0.1)},
+            Reason.LICENCE,
+        ),
+        (
+            {"compliance": ComplianceFacts(frozenset({"paper"}), licence_days_left=math.nan)},
+            Reason.LICENCE,
+        ),
         ({"candidate": candidate(decision_time_ns=NOON_NS + 9 * 3600 * 10**9)}, Reason.HOURS),
     ],
 )
@@ -85,6 +116,12 @@ def test_all_reasons_are_given_in_a_fixed_order() -> None:
         {"estimate": replace(cost(), high_bps=math.inf)},
         {"stress": StressFacts(500.0, math.nan)},
         {"stress": StressFacts(-1.0, 1.0)},
+        {"candidate": candidate(nothing_edge_bps=math.inf)},
+        {"candidate": candidate(quantity=Decimal("NaN"))},
+        {"candidate": candidate(quantity=Decimal(0))},
+        {"estimate": replace(cost(), sigma_bps=math.nan)},
+        {"estimate": replace(cost(), low_bps=12.0, high_bps=11.0)},
+        {"risk": RiskFacts(allowed=True, margins={"position": math.nan})},
     ],
 )
 def test_what_is_not_a_number_is_never_accepted(changed: dict[str, Any]) -> None:
@@ -131,24 +168,256 @@ def test_of_alternatives_only_the_best_is_accepted_in_any_order() -> None:
         }
 
 
-def _log() -> list[tuple[str, str, dict[str, Any]]]:
-    orchestrator = DecisionOrchestrator(POLICY)
-    group = [
+def _group() -> list[DecisionInputs]:
+    return [
         inputs(candidate(candidate_id=name, expected_edge_bps=edge, group="g"))
         for name, edge in (("a", 30.0), ("b", 50.1), ("c", 0.0))
     ]
-    records = [
-        record
-        for made, decision in zip(group, orchestrator.choose(group), strict=True)
-        for record in decision_records(made, decision, POLICY)
-    ]
-    # through JSON, as the journal keeps it
+
+
+Log = list[tuple[str, str, dict[str, Any]]]
+
+
+def _through_json(records: list[tuple[str, dict[str, Any]]]) -> Log:
+    # as the journal keeps it
     return [(f"log:{n}", kind, json.loads(json.dumps(b))) for n, (kind, b) in enumerate(records)]
+
+
+def _log() -> Log:
+    group = _group()
+    decisions = DecisionOrchestrator(POLICY).choose(group)
+    return _through_json(choice_records(group, decisions, POLICY))
 
 
 def test_a_log_replays_bit_for_bit() -> None:
     result = replay(_log())
+    assert (result.checked, result.choices) == (3, 1)
+    assert result.differences == ()
+
+
+def test_every_step_carries_the_cost_it_stood_on() -> None:
+    steps = [(k, b) for _, k, b in _log() if k == "decision.step"]
+    assert [b["step"] for _, b in steps[:5]] == [
+        "candidate", "estimate", "risk", "compliance", "stress",
+    ]  # fmt: skip
+    assert all(b["tco"]["schedule_version"] == "paper/spot/1" for _, b in steps)
+    assert steps[0][1]["tco"]["expected_bps"] == cost().expected_bps
+
+
+def test_a_decision_on_what_is_not_a_number_can_be_logged_and_replayed(tmp_path: Path) -> None:
+    unsound = [
+        inputs(candidate(candidate_id="n", expected_edge_bps=math.nan)),
+        inputs(candidate(candidate_id="i"), estimate=replace(cost(), high_bps=math.inf)),
+        inputs(candidate(candidate_id="m"), risk=RiskFacts(allowed=True, margins={"x": math.inf})),
+    ]
+    orchestrator = DecisionOrchestrator(POLICY)
+    keyring = Keyring.create(tmp_path / "keys")
+    with Journal.open(tmp_path / "log.jsonl", keyring, subject="decisions") as journal:
+        for one in unsound:
+            for kind, body in decision_records(one, orchestrator.decide(one), POLICY):
+                journal.append(kind, body)
+    records = [(str(r.seq), r.kind, r.body) for r in read_journal(tmp_path / "log.jsonl", keyring)]
+    result = replay(records)
     assert result.checked == 3
+    assert result.differences == ()
+
+
+def test_a_lost_alternative_that_no_choice_names_is_a_difference() -> None:
+    alone = [item for item in _log() if item[1] != "decision.choice"]
+    assert [(d.field, d.logged) for d in replay(alone).differences] == [
+        ("verdict", "do_nothing"),
+        ("reasons", ["alternative"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("taken", "a"), ("taken", ""), ("scores", {"a": 1.0}), ("members", ["a", "b", "z"])],
+)
+def test_a_changed_choice_is_a_difference(field: str, value: object) -> None:
+    log = _log()
+    log[-1][2][field] = value
+    assert field in {d.field for d in replay(log).differences}
+
+
+def test_a_verdict_that_stands_twice_is_compared_twice() -> None:
+    log = _log()
+    forged = [(where, kind, dict(body)) for where, kind, body in log if kind == "decision.verdict"]
+    forged[0][2]["net_edge_bps"] = 99.0
+    result = replay([*forged, *log])
+    assert (result.checked, result.choices) == (6, 1)
+    assert ("log:5", "net_edge_bps") in {(d.where, d.field) for d in result.differences}
+
+
+def test_leaving_the_best_out_of_a_choice_is_a_difference() -> None:
+    log = _log()
+    body = log[-1][2]
+    body.update(members=["a", "c"], taken="a")
+    body["scores"].pop("b")
+    found = {(d.where, d.field) for d in replay(log).differences}
+    # a would have been accepted without b, and its own record says that another was better
+    assert any(field == "verdict" for _, field in found)
+
+
+def test_alternatives_of_several_groups_are_decided_together() -> None:
+    made = [
+        inputs(candidate(candidate_id=name, expected_edge_bps=edge, group=group))
+        for name, edge, group in (
+            ("a", 50.0, "x"), ("b", 40.0, "y"), ("c", 60.0, "x"), ("d", 45.0, ""), ("e", 45.0, ""),
+        )
+    ]  # fmt: skip
+    verdicts = [d.verdict.value for d in DecisionOrchestrator(POLICY).decide_all(made)]
+    assert verdicts == ["do_nothing", "accept", "accept", "accept", "accept"]
+
+
+def test_equal_alternatives_go_to_the_smaller_id() -> None:
+    made = [inputs(candidate(candidate_id=name, group="g")) for name in ("b", "a", "c")]
+    for order in (made, made[::-1]):
+        accepted = [d.decision_id for d in DecisionOrchestrator(POLICY).choose(order) if d.accepted]
+        assert accepted == ["a"]
+
+
+def test_variants_of_different_size_can_be_ranked_by_money() -> None:
+    small = inputs(candidate(candidate_id="small", expected_edge_bps=50.0))
+    estimate = replace(cost(), quantity=Decimal(1), notional=Decimal(100))
+    large = inputs(
+        candidate(candidate_id="large", quantity=Decimal(1), expected_edge_bps=45.0),
+        estimate=estimate,
+    )
+    for rank, best in (("bps", "small"), ("amount", "large")):
+        policy = DecisionPolicy.model_validate({"rank_by": rank})
+        chosen = DecisionOrchestrator(policy).choose([small, large])
+        assert [d.decision_id for d in chosen if d.accepted] == [best]
+
+
+def test_an_entry_worth_no_more_than_doing_nothing_is_not_done() -> None:
+    policy = DecisionPolicy.model_validate({"defaults": {"min_net_edge_bps": -50.0}})
+    orchestrator = DecisionOrchestrator(policy)
+    even = candidate(expected_edge_bps=cost().expected_bps)
+    decision = orchestrator.decide(inputs(even))
+    assert (decision.verdict, decision.reasons) == (Verdict.DO_NOTHING, (Reason.NOTHING,))
+    assert decision.margins["nothing"] == 0.0
+    better = replace(even, expected_edge_bps=cost().expected_bps + 0.001)
+    assert orchestrator.decide(inputs(better)).accepted
+    waiting = replace(better, nothing_edge_bps=1.0)
+    assert orchestrator.decide(inputs(waiting)).reasons == (Reason.NOTHING,)
+
+
+def test_an_exit_is_held_against_holding_on_where_that_is_known() -> None:
+    leaving = candidate(kind=CandidateKind.EXIT, expected_edge_bps=0.0)
+    orchestrator = DecisionOrchestrator(POLICY)
+    assert orchestrator.decide(inputs(leaving)).accepted
+    losing = replace(leaving, nothing_edge_bps=-30.0)
+    assert orchestrator.decide(inputs(losing)).accepted
+    winning = replace(leaving, nothing_edge_bps=5.0)
+    decision = orchestrator.decide(inputs(winning))
+    assert (decision.verdict, decision.reasons) == (Verdict.DO_NOTHING, (Reason.NOTHING,))
+
+
+def test_an_entry_and_an_exit_can_exclude_each_other() -> None:
+    entry = inputs(candidate(candidate_id="in", expected_edge_bps=20.0, group="g"))
+    leave = inputs(
+        candidate(candidate_id="out", expected_edge_bps=0.0, kind=CandidateKind.EXIT, group="g",
+                  nothing_edge_bps=-60.0)
+    )  # fmt: skip
+    chosen = DecisionOrchestrator(POLICY).choose([entry, leave])
+    assert [d.verdict.value for d in chosen] == ["do_nothing", "accept"]
+
+
+def test_caution_takes_off_the_error_of_edge_and_cost_together() -> None:
+    policy = DecisionPolicy.model_validate({"defaults": {"caution": 2.0}})
+    facts = inputs(estimate=replace(cost(), sigma_bps=12.0))
+    decision = DecisionOrchestrator(policy).decide(facts)
+    net = 40.0 - cost().expected_bps
+    assert decision.margins["nothing"] == pytest.approx(net - 2.0 * 13.0)  # hypot(5, 12)
+
+
+def test_a_shock_never_makes_a_rebate_larger() -> None:
+    rebate = replace(cost(), expected_bps=-3.0, low_bps=-4.0, high_bps=-2.0)
+    calm = inputs(estimate=rebate, stress=StressFacts(0.0, 0.0))
+    decision = DecisionOrchestrator(POLICY).decide(calm)
+    assert decision.stressed_net_edge_bps == decision.net_edge_bps == 43.0
+    assert decision.worst_scenario == ""
+
+
+def test_the_worst_scenario_is_named_with_its_net_edge() -> None:
+    slow = inputs(stress=StressFacts(10_000.0, 20.0))
+    decision = DecisionOrchestrator(POLICY).decide(slow)
+    assert decision.worst_scenario == "worst_latency"
+    wanted = 40.0 - cost().expected_bps - 20.0 * math.sqrt(10.0)
+    assert decision.stressed_net_edge_bps == pytest.approx(wanted)
+
+
+def test_a_profile_can_let_its_exits_cost_more() -> None:
+    policy = DecisionPolicy.model_validate({"profiles": {"balanced": {"exit_cost_factor": 3}}})
+    dear = replace(cost(), high_bps=100.0)
+    leaving = candidate(kind=CandidateKind.EXIT)
+    assert DecisionOrchestrator(policy).decide(inputs(leaving, estimate=dear)).accepted
+    assert not DecisionOrchestrator(POLICY).decide(inputs(leaving, estimate=dear)).accepted
+
+
+def test_exits_leave_closed_symbols_and_hours_where_the_policy_lets_them() -> None:
+    rules: dict[str, Any] = {"forbidden_symbols": ["BTCUSDT"], "hours_utc": [1, 2]}
+    leaving = inputs(candidate(kind=CandidateKind.EXIT))
+    closed = DecisionPolicy.model_validate({"compliance": rules})
+    assert DecisionOrchestrator(closed).decide(leaving).reasons == (Reason.SYMBOL, Reason.HOURS)
+    opened = DecisionPolicy.model_validate({"compliance": {**rules, "exits_pass": True}})
+    assert DecisionOrchestrator(opened).decide(leaving).accepted
+    assert not DecisionOrchestrator(opened).decide(inputs()).accepted
+
+
+def test_the_room_to_closing_and_to_the_end_of_the_licence_are_margins() -> None:
+    rules = {"hours_utc": [8, 20], "min_licence_days": 7}
+    policy = DecisionPolicy.model_validate({"compliance": rules})
+    facts = ComplianceFacts(frozenset({"paper"}), licence_days_left=10.0)
+    decision = DecisionOrchestrator(policy).decide(inputs(compliance=facts))
+    assert (decision.margins["hours"], decision.margins["licence"]) == (8.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"compliance": {"hours_utc": [5, 5]}},
+        {"compliance": {"hours_utc": [24, 5]}},
+        {"compliance": {"weekdays": [0]}},
+        {"compliance": {"allowed_symbols": ["A"], "forbidden_symbols": ["A"]}},
+        {"stress": [{"name": "a"}, {"name": "a"}]},
+        {"stress": [{"name": "a", "latency_ms": math.inf}]},
+        {"defaults": {"exit_cost_factor": 0.5}},
+        {"rank_by": "luck"},
+    ],
+)
+def test_a_policy_that_contradicts_itself_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        DecisionPolicy.model_validate(wrong)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-100, 100), st.floats(0, 50), st.floats(0, 1), st.sampled_from("xy")),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_prop_at_most_one_of_a_group_is_accepted_and_every_log_replays(
+    edges: list[tuple[float, float, float, str]],
+) -> None:
+    made = [
+        inputs(
+            candidate(candidate_id=f"c{n}", expected_edge_bps=edge, edge_sigma_bps=sigma,
+                      probability=p, group=group)
+        )
+        for n, (edge, sigma, p, group) in enumerate(edges)
+    ]  # fmt: skip
+    orchestrator = DecisionOrchestrator(POLICY)
+    records = []
+    for group in ("x", "y"):
+        own = [one for one in made if one.candidate.group == group]
+        decisions = orchestrator.choose(own)
+        assert sum(d.accepted for d in decisions) <= 1
+        records += choice_records(own, decisions, POLICY)
+    result = replay(_through_json(records))
+    assert result.checked == len(made)
     assert result.differences == ()
 
 

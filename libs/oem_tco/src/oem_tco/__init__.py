@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from oem_tco.decision.orchestrator import Decision, DecisionOrchestrator, Reason, Verdict
     from oem_tco.decision.policy import DecisionPolicy, Thresholds
-    from oem_tco.decision.record import ReplayResult, decision_records, replay
+    from oem_tco.decision.record import ReplayResult, choice_records, decision_records, replay
     from oem_tco.errors import InputError, LedgerError, OemTcoError, ReplayError, ReportError
     from oem_tco.fees.book import Commission, FeeAccount, FeeBook
     from oem_tco.impact.almgren_2005 import AlmgrenImpact
@@ -137,7 +137,7 @@ _EXPORTS = {
         "StressFacts",
         ".decision.orchestrator": "Decision DecisionOrchestrator Reason Verdict",
         ".decision.policy": "DecisionPolicy Thresholds",
-        ".decision.record": "ReplayResult decision_records replay",
+        ".decision.record": "ReplayResult choice_records decision_records replay",
         ".errors": "InputError LedgerError OemTcoError ReplayError ReportError",
         ".fees.book": "Commission FeeAccount FeeBook",
         ".impact.almgren_2005": "AlmgrenImpact",
@@ -271,6 +271,7 @@ __all__ = [
     "WorstOrder",
     "analyze",
     "burn_rate",
+    "choice_records",
     "cost_tables",
     "cost_trends",
     "decision_records",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from oem_tco.jsontext import number_text
 from oem_tco.pretrade.estimate import CostEstimate
 from oem_tco.terms import Side
 
@@ -35,7 +36,9 @@ class Candidate:
         edge_sigma_bps: Its standard error, >= 0.
         probability: Probability of a gain, in [0, 1].
         kind: Entry or exit.
-        group: Candidates of one group exclude each other.
+        group: Candidates of one group exclude each other: at most one of them is accepted.
+        nothing_edge_bps: What doing nothing is expected to earn on the same notional, bps: for an
+            exit, holding on. None is 0 for an entry; an exit is then not held against it.
     """
 
     candidate_id: str
@@ -54,11 +57,19 @@ class Candidate:
     order_type: str = "market"
     scheduler: str = ""
     group: str = ""
+    nothing_edge_bps: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RiskFacts:
-    """The risk engine's verdict: allowed or not, every reason, room to each limit."""
+    """The risk engine's verdict.
+
+    Attributes:
+        allowed: Whether it lets the candidate pass.
+        reasons: Every reason against it, in the engine's own words.
+        margins: Limit to the room left, negative is beyond it.
+        kill_switch: `active`, `reducing` or `halted`; any other word stops everything.
+    """
 
     allowed: bool
     reasons: tuple[str, ...] = ()
@@ -68,13 +79,22 @@ class RiskFacts:
 
 @dataclass(frozen=True, slots=True)
 class ComplianceFacts:
-    """What is known of licence and client when the decision is made."""
+    """What is known of licence and client when the decision is made.
+
+    Attributes:
+        licence_features: What the licence grants.
+        licence_valid: Whether it holds at all.
+        kyc_ok: Whether the client is identified; so is `aml_ok` for screening.
+        mode: `demo`, `paper` or `live`.
+        licence_days_left: Days until the licence ends; None where it has no end or none is known.
+    """
 
     licence_features: frozenset[str] = frozenset()
     licence_valid: bool = True
     kyc_ok: bool = True
     aml_ok: bool = True
     mode: str = "paper"
+    licence_days_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +134,22 @@ class DecisionInputs:
                 "side": made.side.value,
                 "quantity": str(made.quantity),
                 "reference_price": str(made.reference_price),
-                "expected_edge_bps": made.expected_edge_bps,
-                "edge_sigma_bps": made.edge_sigma_bps,
-                "probability": made.probability,
+                "expected_edge_bps": number_text(made.expected_edge_bps),
+                "edge_sigma_bps": number_text(made.edge_sigma_bps),
+                "probability": number_text(made.probability),
                 "kind": made.kind.value,
                 "order_type": made.order_type,
                 "scheduler": made.scheduler,
                 "group": made.group,
+                "nothing_edge_bps": None
+                if made.nothing_edge_bps is None
+                else number_text(made.nothing_edge_bps),
             },
             "estimate": self.estimate.to_record(),
             "risk": {
                 "allowed": self.risk.allowed,
                 "reasons": list(self.risk.reasons),
-                "margins": dict(self.risk.margins),
+                "margins": {name: number_text(room) for name, room in self.risk.margins.items()},
                 "kill_switch": self.risk.kill_switch,
             },
             "compliance": {
@@ -135,10 +158,13 @@ class DecisionInputs:
                 "kyc_ok": self.compliance.kyc_ok,
                 "aml_ok": self.compliance.aml_ok,
                 "mode": self.compliance.mode,
+                "licence_days_left": None
+                if self.compliance.licence_days_left is None
+                else number_text(self.compliance.licence_days_left),
             },
             "stress": {
-                "worst_latency_ms": self.stress.worst_latency_ms,
-                "volatility_bps_per_sqrt_s": self.stress.volatility_bps_per_sqrt_s,
+                "worst_latency_ms": number_text(self.stress.worst_latency_ms),
+                "volatility_bps_per_sqrt_s": number_text(self.stress.volatility_bps_per_sqrt_s),
             },
         }
 
@@ -150,15 +176,24 @@ class DecisionInputs:
         made["kind"] = CandidateKind(made["kind"])
         made["quantity"] = Decimal(made["quantity"])
         made["reference_price"] = Decimal(made["reference_price"])
+        for name in ("expected_edge_bps", "edge_sigma_bps", "probability"):
+            made[name] = float(made[name])
+        if made.get("nothing_edge_bps") is not None:
+            made["nothing_edge_bps"] = float(made["nothing_edge_bps"])
         risk = record["risk"]
         compliance = dict(record["compliance"])
         compliance["licence_features"] = frozenset(compliance["licence_features"])
+        if compliance.get("licence_days_left") is not None:
+            compliance["licence_days_left"] = float(compliance["licence_days_left"])
         return cls(
             Candidate(**made),
             CostEstimate.from_record(record["estimate"]),
             RiskFacts(
-                risk["allowed"], tuple(risk["reasons"]), dict(risk["margins"]), risk["kill_switch"]
+                risk["allowed"],
+                tuple(risk["reasons"]),
+                {name: float(room) for name, room in risk["margins"].items()},
+                risk["kill_switch"],
             ),
             ComplianceFacts(**compliance),
-            StressFacts(**record["stress"]),
+            StressFacts(**{name: float(value) for name, value in record["stress"].items()}),
         )

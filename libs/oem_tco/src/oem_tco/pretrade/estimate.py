@@ -11,6 +11,7 @@ from typing import Any
 
 from oem_tco.errors import InputError
 from oem_tco.fees.book import FeeAccount, FeeBook
+from oem_tco.jsontext import number_text
 from oem_tco.pretrade.market import Level, MarketView, OrderQuery
 from oem_tco.terms import Component, Liquidity, OrderType, Provenance
 
@@ -115,17 +116,17 @@ class CostEstimate:
             "components": [
                 {
                     "component": part.component.value,
-                    "expected_bps": part.expected_bps,
-                    "sigma_bps": part.sigma_bps,
+                    "expected_bps": number_text(part.expected_bps),
+                    "sigma_bps": number_text(part.sigma_bps),
                     "provenance": part.provenance.value,
                 }
                 for part in self.components
             ],
-            "expected_bps": self.expected_bps,
-            "sigma_bps": self.sigma_bps,
-            "low_bps": self.low_bps,
-            "high_bps": self.high_bps,
-            "confidence": self.confidence,
+            "expected_bps": number_text(self.expected_bps),
+            "sigma_bps": number_text(self.sigma_bps),
+            "low_bps": number_text(self.low_bps),
+            "high_bps": number_text(self.high_bps),
+            "confidence": number_text(self.confidence),
             "reference_price": str(self.reference_price),
             "notional": str(self.notional),
             "schedule_version": self.schedule_version,
