@@ -71,7 +71,7 @@ def test_a_machine_installed_anew_is_licensed_again(backup: Path, tmp_path: Path
 def test_a_backup_names_every_file_with_its_hash(backup: Path, tmp_path: Path) -> None:
     found, content = read_backup(backup, WORDS)
     names = {file.path for file in found.files}
-    assert {"keys/keyring.json", "licenses/license.dsse.json", "licenses/state.json",
+    assert {"keys/keyring.json", "licenses/license.dsse.json", "licenses/state",
             "licenses/registry.jsonl", "licenses/revocations.dsse.json"} <= names  # fmt: skip
     assert not [name for name in names if name.endswith(".lock")]
     assert set(content) == names

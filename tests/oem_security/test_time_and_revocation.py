@@ -83,7 +83,7 @@ def test_the_floor_never_passes_what_the_clock_confirmed(hours: list[int]) -> No
 
 
 def test_state_changed(tmp_path: Path, keys: Keyring) -> None:
-    path = tmp_path / "state.json"
+    path = tmp_path / "state"
     assert read_state(path, keys) is None
     state = LicenseState(TimeFloor(T0, T0, T0), issued_ns=T0, list_number=3)
     write_state(path, keys, state)
@@ -96,9 +96,9 @@ def test_state_changed(tmp_path: Path, keys: Keyring) -> None:
 @given(st.binary(max_size=80))
 def test_noise_is_never_a_licence_state(tmp_path_factory, data: bytes) -> None:
     folder = tmp_path_factory.mktemp("noise")
-    (folder / "state.json").write_bytes(data)
+    (folder / "state").write_bytes(data)
     with pytest.raises(OemSecurityError):
-        read_state(folder / "state.json", Keyring.create(folder / "keys"))
+        read_state(folder / "state", Keyring.create(folder / "keys"))
 
 
 def test_replay_after_revocation(tmp_path: Path, keys: Keyring) -> None:

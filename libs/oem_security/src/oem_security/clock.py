@@ -47,12 +47,11 @@ def parse_rfc3339(text: str) -> int:
     found = _RFC3339.fullmatch(text)
     if found is None:
         raise ValueError(f"not RFC 3339 in UTC: {text!r}")
-    year, month, day, hour, minute, second = map(int, found.groups()[:6])
-    moment = dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
-    since = moment - _EPOCH
-    fraction = found[7] or "0"
-    return (since.days * 86_400 + since.seconds) * NS_PER_SECOND + int(fraction.ljust(9, "0"))
+    since = dt.datetime.fromisoformat(text[:19]) - _EPOCH
+    fraction = found[1]
+    nanoseconds = int(fraction.ljust(9, "0")) if fraction else 0
+    return (since.days * 86_400 + since.seconds) * NS_PER_SECOND + nanoseconds
 
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
+_EPOCH = dt.datetime.fromisoformat("1970-01-01T00:00:00")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.(\d{1,9}))?Z", re.ASCII)

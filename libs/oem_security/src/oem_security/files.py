@@ -74,12 +74,21 @@ def read_bounded(path: Path, max_bytes: int, *, what: str, remedy: str = "") -> 
             where=str(path),
             remedy="check the path and its permissions",
         ) from error
-    with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
             raise MalformedError(
                 f"the {what} is not a regular file", where=str(path), remedy="check the path"
             )
-        data = stream.read(max_bytes + 1)
+        data = os.read(handle, min(found.st_size, max_bytes) + 1)
+        # a file that has grown meanwhile is read to its end, or to the bound
+        while found.st_size < len(data) <= max_bytes:
+            more = os.read(handle, max_bytes + 1 - len(data))
+            if not more:
+                break
+            data += more
+    finally:
+        os.close(handle)
     if len(data) > max_bytes:
         raise MalformedError(
             f"the {what} is larger than {max_bytes} bytes",

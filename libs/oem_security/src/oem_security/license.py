@@ -10,6 +10,7 @@ installed licence and answers what it grants. The rest of a licence's life stand
 from __future__ import annotations
 
 import enum
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,9 +24,9 @@ from oem_security.fields import Fields
 from oem_security.files import read_bounded
 from oem_security.fingerprint import Basis, FingerprintVerdict, compare
 from oem_security.keyring import Keyring
-from oem_security.keys import DAY_NS, PublicKey, Purpose
+from oem_security.keys import DAY_NS, Algorithm, PublicKey, Purpose
 from oem_security.lazy import lazy_exports
-from oem_security.license_anchors import Anchors, read_anchors
+from oem_security.license_anchors import Anchors, anchor_bytes, read_anchors
 from oem_security.license_state import LicenseState, read_state, write_state
 from oem_security.license_terms import Fallback, License, LicenseTerms
 from oem_security.policy import PayloadType, Pins, Role, envelope_mac, site_pins
@@ -89,7 +90,7 @@ class LicensePaths:
 
     @property
     def state(self) -> Path:
-        return self.folder / "state.json"
+        return self.folder / "state"
 
     @property
     def seats(self) -> Path:
@@ -235,8 +236,8 @@ def verify_license(
             where=str(paths.state),
             remedy="restore it from a backup, or install the licence again",
         )
-    trust, anchors, known_now = _trusted(data, paths, keyring, known)
-    found = open_license(data, anchors.vendor if anchors else None, keyring)
+    vendor, known_now = _trusted(data, paths, keyring, known)
+    found = open_license(data, vendor, keyring)
     now = clock.now_ns()
     if found.issued_ns < known.issued_ns:
         raise LicenseError(
@@ -245,11 +246,15 @@ def verify_license(
             remedy="install the newest licence again: oem license install FILE",
         )
     _require_clock(found, now, paths)
-    known_now = replace(known_now, time=known_now.time.signed(found.issued_ns))
     number, age = 0, 0
-    if anchors is not None:
-        number, age, known_now = _revocations(found, anchors, paths, known_now, now)
-    known_now = replace(known_now, time=known_now.time.seen(now))
+    since = known.time.signed(found.issued_ns)
+    if vendor is not None and (known.list_number or found.terms.list_max_age_days):
+        held, age = _revocations(found, vendor, paths, known, now)
+        if held is not None:
+            number, since = held.number, since.at_least(held.issued_ns)
+    since = since.seen(now)
+    if since is not known.time or number > known.list_number:
+        known_now = replace(known_now, time=since, list_number=max(number, known_now.list_number))
     if now >= found.ends_ns:
         _remember(paths, keyring, known, known_now)
         raise _expired(found)
@@ -269,6 +274,7 @@ def verify_license(
             where=str(paths.license),
             remedy="run it on its own machine, or request a rebind from the vendor",
         )
+    trust = Trust.VENDOR if vendor is not None else Trust.SELF_SIGNED
     return CapabilityGuard(found, device, trust, number, age, now, clock)
 
 
@@ -348,16 +354,24 @@ def load_anchors(paths: LicensePaths, keyring: Keyring) -> Anchors:
         InputError: There are none.
         SealError: They were changed.
     """
-    return read_anchors(paths.anchors, keyring)[0]
+    return read_anchors(paths.anchors, keyring)
 
 
 def _trusted(
     data: bytes, paths: LicensePaths, keyring: Keyring, known: LicenseState
-) -> tuple[Trust, Anchors | None, LicenseState]:
+) -> tuple[PublicKey | None, LicenseState]:
+    """Return the vendor's key, None for a self-signed licence, and the state that knows it.
+
+    The seal of the trust anchors is the site's own, and so is that of the state: the very same
+    bytes are not verified a second time.
+    """
     if _LOCAL in data and is_self_signed(data):
-        return Trust.SELF_SIGNED, None, known
-    anchors, digest = read_anchors(paths.anchors, keyring, known_sha384=known.anchors_sha384)
-    return Trust.VENDOR, anchors, replace(known, anchors_sha384=digest)
+        return None, known
+    digest = hashlib.sha384(anchor_bytes(paths.anchors)).hexdigest()
+    if digest == known.anchors_sha384:
+        return PublicKey(Algorithm.ED25519, bytes.fromhex(known.vendor)), known
+    vendor = read_anchors(paths.anchors, keyring).vendor
+    return vendor, replace(known, anchors_sha384=digest, vendor=vendor.raw.hex())
 
 
 _LOCAL = json.dumps(PayloadType.LOCAL_LICENSE.value).encode()
@@ -374,37 +388,27 @@ def _require_clock(found: License, now: int, paths: LicensePaths) -> None:
 
 
 def _revocations(
-    found: License, anchors: Anchors, paths: LicensePaths, known: LicenseState, now: int
-) -> tuple[int, int, LicenseState]:
-    held: RevocationList | None = None
-    if known.list_number or found.terms.list_max_age_days:
-        from oem_security.license_revocations import (
-            read_revocations,
-            require_fresh,
-            require_not_older,
-        )
+    found: License, vendor: PublicKey, paths: LicensePaths, known: LicenseState, now: int
+) -> tuple[RevocationList | None, int]:
+    """Return the list a licence was held against, and the age of the vendor's word in days."""
+    from oem_security.license_revocations import (
+        read_revocations,
+        require_fresh,
+        require_not_older,
+    )
 
-        if known.list_number:
-            held, digest = read_revocations(
-                paths.revocations, anchors.vendor, known_sha384=known.list_sha384
+    held: RevocationList | None = None
+    if known.list_number:
+        held = read_revocations(paths.revocations, vendor)
+        require_not_older(held, known.list_number)
+        entry = held.revokes(found)
+        if entry is not None:
+            raise LicenseError(
+                f"the licence is revoked: {entry.reason}",
+                where=found.license_id,
+                remedy="ask the vendor, or install the licence that replaces it",
             )
-            require_not_older(held, known.list_number)
-            known = replace(
-                known,
-                list_sha384=digest,
-                list_number=held.number,
-                time=known.time.at_least(held.issued_ns),
-            )
-            entry = held.revokes(found)
-            if entry is not None:
-                raise LicenseError(
-                    f"the licence is revoked: {entry.reason}",
-                    where=found.license_id,
-                    remedy="ask the vendor, or install the licence that replaces it",
-                )
-        age = require_fresh(found, held, now)
-        return (held.number if held else 0), age, known
-    return 0, 0, known
+    return held, require_fresh(found, held, now)
 
 
 def _by_lease(

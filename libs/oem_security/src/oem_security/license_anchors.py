@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from oem_security.envelope import open_payload, peek_payload, seal_payload
+from oem_security.envelope import open_payload, seal_payload
 from oem_security.errors import LicenseError
 from oem_security.fields import Fields, b64
 from oem_security.files import read_bounded, write_atomic
@@ -52,26 +51,20 @@ def save_anchors(path: Path, anchors: Anchors, keyring: Keyring) -> None:
     write_atomic(path, seal_payload(anchors.as_json(), PayloadType.DOCUMENT, keyring))
 
 
-def read_anchors(path: Path, keyring: Keyring, *, known_sha384: str = "") -> tuple[Anchors, str]:
-    """Return the vendor's keys that this site trusts, and the SHA-384 of their file.
-
-    Args:
-        path: The file.
-        keyring: The site's keyring.
-        known_sha384: Digest of a file whose seal was verified before, kept where nobody without
-            the site's keys can write; the very same bytes are not verified a second time.
+def read_anchors(path: Path, keyring: Keyring) -> Anchors:
+    """Return the vendor's keys that this site trusts.
 
     Raises:
         InputError: There are none.
         SealError: They were changed.
     """
-    data = read_bounded(path, _MAX_BYTES, what="trust anchors", remedy="run: oem license trust")
-    digest = hashlib.sha384(data).hexdigest()
-    if digest == known_sha384:
-        value = peek_payload(data, PayloadType.DOCUMENT)
-    else:
-        value = open_payload(data, PayloadType.DOCUMENT, keyring)
-    return Anchors.from_fields(Fields(value, str(path))), digest
+    data = anchor_bytes(path)
+    return Anchors.from_fields(Fields(open_payload(data, PayloadType.DOCUMENT, keyring), str(path)))
+
+
+def anchor_bytes(path: Path) -> bytes:
+    """Return the file of the trust anchors, not verified."""
+    return read_bounded(path, _MAX_BYTES, what="trust anchors", remedy="run: oem license trust")
 
 
 def require_same_vendor(path: Path, anchors: Anchors, keyring: Keyring) -> None:
@@ -81,7 +74,7 @@ def require_same_vendor(path: Path, anchors: Anchors, keyring: Keyring) -> None:
         LicenseError: Another vendor is trusted.
     """
     if path.exists():
-        trusted = read_anchors(path, keyring)[0]
+        trusted = read_anchors(path, keyring)
         if trusted.vendor != anchors.vendor:
             raise LicenseError(
                 f"this site trusts {trusted.vendor.key_id} already",

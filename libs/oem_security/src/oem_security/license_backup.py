@@ -240,7 +240,7 @@ def _require_place(
     if now is None:
         return
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "state.json"
+        copy = Path(folder) / "state"
         copy.write_bytes(content.get(f"{licenses}/{paths.state.name}", b""))
         then = read_state(copy, here) if copy.stat().st_size else None
     marks = [(s.issued_ns, s.revision, s.list_number) if s else (0, 0, 0) for s in (then, now)]

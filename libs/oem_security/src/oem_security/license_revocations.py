@@ -7,13 +7,12 @@ it was not revoked when it was issued.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from oem_security.clock import rfc3339
-from oem_security.envelope import open_envelope, peek_payload, seal_bytes
+from oem_security.envelope import open_envelope, seal_bytes
 from oem_security.errors import LicenseError
 from oem_security.fields import Fields
 from oem_security.files import read_bounded
@@ -104,16 +103,12 @@ def parse_revocations(value: Json) -> RevocationList:
     return found
 
 
-def read_revocations(
-    path: Path, vendor: PublicKey, *, known_sha384: str = ""
-) -> tuple[RevocationList, str]:
-    """Return the installed list and the SHA-384 of its file.
+def read_revocations(path: Path, vendor: PublicKey) -> RevocationList:
+    """Return the installed list, its signature verified each time: the site could forge a memory.
 
     Args:
         path: The file.
         vendor: The vendor's key.
-        known_sha384: Digest of a list whose signature was verified before; the very same bytes
-            are not verified a second time.
 
     Raises:
         InputError: There is none.
@@ -122,10 +117,7 @@ def read_revocations(
     data = read_bounded(
         path, _MAX_BYTES, what="revocation list", remedy="install one: oem license install FILE"
     )
-    digest = hashlib.sha384(data).hexdigest()
-    if digest == known_sha384:
-        return parse_revocations(peek_payload(data, PayloadType.REVOCATIONS)), digest
-    return open_revocations(data, vendor), digest
+    return open_revocations(data, vendor)
 
 
 def require_not_older(found: RevocationList, newest: int) -> None:

@@ -11,20 +11,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from oem_security.clock import NS_PER_SECOND
-from oem_security.errors import LicenseError, OemSecurityError
-from oem_security.fields import Fields, b64
+from oem_security.errors import InputError, LicenseError
 from oem_security.files import read_bounded, write_atomic
 from oem_security.keyring import Keyring
 from oem_security.keys import Purpose
-from oem_security.strict_json import canonical, loads_object
 from oem_security.time_floor import TimeFloor
 
 _WHAT = "licence state"
 _CONTEXT = b"oem-license-state-v1\n"
 _USE = "license-state"
-_LATEST_S = 1 << 33
 _MAX_BYTES = 4096
-_DIGEST = "[0-9a-f]{96}|"
+_NAMES = (
+    "floor",
+    "candidate",
+    "signed",
+    "issued",
+    "revision",
+    "list_number",
+    "anchors",
+    "vendor",
+    "list",
+    "lease_until",
+    "lease_device",
+    "lease_step",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,8 @@ class LicenseState:
         revision: Its revision.
         list_number: Number of the newest revocation list that was installed; 0 for none.
         anchors_sha384: Digest of the trust anchors whose seal was verified, hex.
-        list_sha384: Digest of the revocation list whose signature was verified, hex.
+        vendor: The vendor's key that stands in them, hex.
+        list_sha384: Digest of the revocation list that was installed, hex.
         lease: The fallback that was accepted last.
     """
 
@@ -61,6 +72,7 @@ class LicenseState:
     revision: int = 0
     list_number: int = 0
     anchors_sha384: str = ""
+    vendor: str = ""
     list_sha384: str = ""
     lease: Lease = field(default_factory=Lease)
 
@@ -73,65 +85,63 @@ def read_state(path: Path, keyring: Keyring) -> LicenseState | None:
     """
     try:
         data = read_bounded(path, _MAX_BYTES, what=_WHAT)
-        value = loads_object(data, what=_WHAT, max_bytes=_MAX_BYTES)
-        mac = Fields({"mac": value.pop("mac", "")}, _WHAT).bytes_b64("mac", length=48)
-        message = _CONTEXT + canonical(value)
-        keys = [epoch.mac_key(_USE) for epoch in keyring.usable(Purpose.DEVICE)]
-        if not any(key.verifies(mac, message) for key in keys):
-            raise _broken(path)
-        return _state(Fields(value, _WHAT))
-    except OemSecurityError as error:
+    except InputError:
         if not path.exists():
             return None
+        raise _broken(path) from None
+    body, _, mac = data.rstrip(b"\n").rpartition(b" ")
+    try:
+        signature = bytes.fromhex(mac.decode("ascii"))
+        keys = [epoch.mac_key(_USE) for epoch in keyring.usable(Purpose.DEVICE)]
+        if not any(key.verifies(signature, _CONTEXT + body) for key in keys):
+            raise _broken(path)
+        return _state(body.decode("ascii"))
+    except ValueError as error:
         raise _broken(path) from error
 
 
 def write_state(path: Path, keyring: Keyring, state: LicenseState) -> None:
     """Keep what is remembered, whole or not at all."""
-    value = _as_json(state)
-    mac = keyring.active(Purpose.DEVICE).mac_key(_USE).sign(_CONTEXT + canonical(value))
-    write_atomic(path, canonical({**value, "mac": b64(mac)}) + b"\n", mode=0o600)
+    body = _text(state).encode()
+    mac = keyring.active(Purpose.DEVICE).mac_key(_USE).sign(_CONTEXT + body)
+    write_atomic(path, body + b" " + mac.hex().encode() + b"\n", mode=0o600)
 
 
-def _state(fields: Fields) -> LicenseState:
+def _state(text: str) -> LicenseState:
+    """Return the state of a text that this site authenticated; it is one line of `name=value`."""
+    found = dict(part.split("=", 1) for part in text.split(" "))
+    if tuple(found) != _NAMES:
+        raise ValueError(f"not the fields of this version: {', '.join(found)}")
+
     def seconds(name: str) -> int:
-        return fields.integer(name, 0, _LATEST_S) * NS_PER_SECOND
+        return int(found[name]) * NS_PER_SECOND
 
-    found = LicenseState(
+    return LicenseState(
         time=TimeFloor(seconds("floor"), seconds("candidate"), seconds("signed")),
         issued_ns=seconds("issued"),
-        revision=fields.integer("revision", 0, 1 << 30),
-        list_number=fields.integer("list_number", 0, 1 << 40),
-        anchors_sha384=fields.text("anchors", pattern=_DIGEST),
-        list_sha384=fields.text("list", pattern=_DIGEST),
-        lease=Lease(
-            seconds("lease_until"),
-            fields.text("lease_device", pattern=_DIGEST),
-            fields.integer("lease_step", 0, _LATEST_S),
-        ),
+        revision=int(found["revision"]),
+        list_number=int(found["list_number"]),
+        anchors_sha384=found["anchors"],
+        vendor=found["vendor"],
+        list_sha384=found["list"],
+        lease=Lease(seconds("lease_until"), found["lease_device"], int(found["lease_step"])),
     )
-    fields.done()
-    return found
 
 
-def _as_json(state: LicenseState) -> dict[str, object]:
-    # whole seconds: nanoseconds are beyond what the numbers of RFC 8785 hold
-    times = {
-        "floor": state.time.floor_ns,
-        "candidate": state.time.candidate_ns,
-        "signed": state.time.signed_ns,
-        "issued": state.issued_ns,
-        "lease_until": state.lease.until_ns,
-    }
-    return {
-        **{name: at // NS_PER_SECOND for name, at in times.items()},
-        "revision": state.revision,
-        "list_number": state.list_number,
-        "anchors": state.anchors_sha384,
-        "list": state.list_sha384,
-        "lease_device": state.lease.device,
-        "lease_step": state.lease.step,
-    }
+def _text(state: LicenseState) -> str:
+    times = (state.time.floor_ns, state.time.candidate_ns, state.time.signed_ns, state.issued_ns)
+    values = (
+        *(at // NS_PER_SECOND for at in times),
+        state.revision,
+        state.list_number,
+        state.anchors_sha384,
+        state.vendor,
+        state.list_sha384,
+        state.lease.until_ns // NS_PER_SECOND,
+        state.lease.device,
+        state.lease.step,
+    )
+    return " ".join(f"{name}={value}" for name, value in zip(_NAMES, values, strict=True))
 
 
 def _broken(path: Path) -> LicenseError:

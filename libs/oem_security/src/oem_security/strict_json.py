@@ -87,7 +87,7 @@ def canonical(value: object) -> bytes:
 
 
 def is_canonical(data: bytes, value: Mapping[str, Json]) -> bool:
-    """Tell whether `data` is the canonical form of `value`."""
+    """Tell whether `data` is the canonical form of `value`, which was parsed from it."""
     try:
         return canonical(value) == data
     except InputError:
