@@ -6,6 +6,7 @@ import asyncio
 import json
 import urllib.request
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from oem_api import ApiError, AsyncTradingClient, TlsMaterial, pb
 from oem_daemon.bootstrap import AUDIENCE
 from oem_daemon.daemon import Daemon
+from oem_risk import JournalledSwitch, TradingState, replay_switch
 from oem_security import CertificateAuthority, Keyring, hand_over, issue_token, read_journal
 from site_support import MadeSite, make_site
 
@@ -54,7 +56,12 @@ class Running:
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
-    made = make_site(tmp_path, bars=100)
+    async with started(make_site(tmp_path, bars=100)) as daemon:
+        yield daemon
+
+
+@asynccontextmanager
+async def started(made: MadeSite) -> AsyncIterator[Running]:
     daemon = Daemon(made.site, cycles=25)
     task = asyncio.create_task(daemon.run())
     ready = made.site.runtime / "daemon.json"
@@ -151,6 +158,26 @@ async def test_events_are_streamed_and_a_halt_is_one(running: Running) -> None:
                 if "status" in seen:
                     break
     assert {"order", "fill", "status"} <= set(seen)
+
+
+async def test_the_risk_engines_switch_outlives_the_daemon_and_an_operator_resets_it(
+    tmp_path: Path,
+) -> None:
+    made = make_site(tmp_path, bars=100)
+    keyring = Keyring.open(made.site.keys)
+    with JournalledSwitch.open(made.site.risk_switch, keyring) as switch:
+        switch.trip(TradingState.REDUCING, "drawdown of the last run")
+    async with started(made) as running, running.client() as client:
+        status = await client.status()
+        assert status.trading_state == pb.TRADING_STATE_REDUCING
+        assert status.trading_state_reason == "drawdown of the last run"
+        assert (await client.orders()).orders == []
+        status = await client.set_trading_state(pb.TRADING_STATE_ACTIVE, "looked at it")
+        assert status.trading_state == pb.TRADING_STATE_ACTIVE
+    stands = replay_switch(made.site.risk_switch, keyring)
+    assert (stands.state, stands.by, stands.reason) == (
+        TradingState.ACTIVE, "alice", "looked at it"
+    )  # fmt: skip
 
 
 async def test_calls_without_token_scope_or_certificate_are_refused_and_audited(

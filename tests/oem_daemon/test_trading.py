@@ -14,6 +14,7 @@ from oem_daemon.bootstrap import Parts, check_site, compose
 from oem_daemon.coverage import load_coverage, save_coverage
 from oem_daemon.errors import DecisionLogFailed, OrderRefused
 from oem_exec import KillState, OrderIntent, OrderState, Side
+from oem_risk import RiskReason, TradingState
 from oem_security import Keyring, read_journal, verify_journal
 from site_support import MadeSite, make_site
 
@@ -109,6 +110,37 @@ async def test_an_operators_order_is_checked_and_never_sent_twice(parts: Parts) 
     with pytest.raises(OrderRefused, match="order_size, position"):
         await send(intent("op-2", "5"), caller="alice", reason="too much")
     assert len(parts.router.orders()) == 1
+
+
+async def test_a_drawdown_trips_the_risk_switch_and_a_restart_leaves_it_tripped(
+    made: MadeSite, parts: Parts
+) -> None:
+    await cycle(parts, 30)
+    placed = len(parts.router.orders())
+    assert placed > 0
+    parts.pipeline.portfolio.peak_equity *= 2  # as if half had been lost
+    await cycle(parts, 1)
+    stands = parts.pipeline.gate.engine.position
+    assert (stands.state, stands.by) == (TradingState.REDUCING, "engine")
+    parts.pipeline.portfolio.peak_equity /= 2
+    await cycle(parts, 20)
+    # long only: what was sent since can only have been sales
+    assert all(order.intent.side is Side.SELL for order in parts.router.orders()[placed:])
+    refused = [
+        decided
+        for decided in parts.pipeline.decisions
+        if RiskReason.REDUCING_ONLY.value.upper() in decided.inputs.risk.reasons
+    ]
+    assert refused
+    await parts.router.stop()
+    parts.resources.close()
+    again = compose(made.site, check_site(made.site), lambda _: None)
+    with again.resources:
+        assert again.pipeline.gate.engine.position == stands
+    kinds = [
+        r.kind for r in read_journal(made.site.decision_log("paper"), Keyring.open(made.site.keys))
+    ]
+    assert kinds.count("risk.switch") == 1
 
 
 async def test_a_halt_stops_entries_and_is_journalled(made: MadeSite, parts: Parts) -> None:

@@ -139,17 +139,17 @@ def test_all_contradictions_are_named_at_once() -> None:
 
 def test_the_cost_budget_is_the_daily_loss_unless_it_is_given() -> None:
     values = shipped_profile("balanced").model_dump()
-    assert profile_from(values).cost_budget == 0.006
+    assert profile_from(values).cost_budget == 0.01
     assert profile_from({**values, "max_daily_cost": None}).cost_budget == 0.03
 
 
 def test_the_days_costs_and_the_orders_must_fit_in_the_budget() -> None:
     engine = RiskEngine(shipped_profile("balanced"))
-    order = OrderFacts("B", 0.5, 50_000.0, cost_high_bps=20.0)  # 50 of a budget of 600
-    assert engine.check(order, exposed(cost_today=549.0)).allowed
-    refused = engine.check(order, exposed(cost_today=551.0))
+    order = OrderFacts("B", 0.5, 50_000.0, cost_high_bps=20.0)  # 50 of a budget of 1,000
+    assert engine.check(order, exposed(cost_today=949.0)).allowed
+    refused = engine.check(order, exposed(cost_today=951.0))
     assert refused.reasons == (RiskReason.COST_BUDGET,)
-    assert refused.margins["cost_budget"] == pytest.approx(-1 / 600)
+    assert refused.margins["cost_budget"] == pytest.approx(-1 / 1_000)
 
 
 def test_the_volatility_target_holds_the_holdings_as_if_they_moved_as_one() -> None:

@@ -24,7 +24,7 @@ from oem_daemon.portfolio import Portfolio
 from oem_daemon.risk_gate import RiskGate
 from oem_daemon.site import Site
 from oem_exec import LiveExecutionRouter, RouterMetrics, SqliteOrderStore
-from oem_risk import RiskEngine, shipped_profile
+from oem_risk import JournalledSwitch, RiskEngine, shipped_profile
 from oem_security import (
     CapabilityGuard,
     EntryServer,
@@ -124,6 +124,7 @@ def compose(
         )
         stack.enter_context(EntryServer(journal))  # operators' entries: oem journal append
         audit = stack.enter_context(Journal.open(site.rbac_audit, keyring, subject="rbac"))
+        switch = stack.enter_context(JournalledSwitch.open(site.risk_switch, keyring))
         store = SqliteOrderStore.open(site.orders)
         stack.callback(store.close)
         log = DecisionLog(journal, on_log_failure)
@@ -162,7 +163,9 @@ def compose(
             scheduler=place.scheduler,
             orchestrator=oem_tco.DecisionOrchestrator(config.decision_engine),
             fees=fees,
-            gate=RiskGate(RiskEngine(shipped_profile(config.runtime.risk_profile.value))),
+            gate=RiskGate(
+                RiskEngine(shipped_profile(config.runtime.risk_profile.value), switch=switch)
+            ),
             router=router,
             costs=CostBook(ledger, log),
             log=log,

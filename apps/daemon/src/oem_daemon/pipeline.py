@@ -177,6 +177,11 @@ class TradePipeline:
         await self.router.poll()
         now = self._clock.now_ns()
         self.portfolio.mark({symbol: bar.close for symbol, bar in bars.items()}, now)
+        if self.gate.observe(self.portfolio):
+            stands = self.gate.engine.position
+            await self._log.append(
+                "risk.switch", {"state": stands.state.value, "reason": stands.reason}
+            )
         for proposal in self._scheduler.propose(self.market, bars, self.portfolio.equity):
             try:
                 await self._carry(proposal, bars[proposal.symbol])

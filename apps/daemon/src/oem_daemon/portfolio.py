@@ -67,6 +67,7 @@ class Portfolio:
     peak_equity: Decimal = Decimal(0)
     _day: int = -1
     _equity_at_day_start: Decimal = Decimal(0)
+    _fees_at_day_start: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
         self.cash = self.initial_cash
@@ -93,6 +94,7 @@ class Portfolio:
         day = time_ns // NS_PER_DAY
         if day != self._day:
             self._day, self._equity_at_day_start = day, equity
+            self._fees_at_day_start = self.fees_paid
         self.peak_equity = max(self.peak_equity, equity)
 
     @property
@@ -110,6 +112,10 @@ class Portfolio:
     @property
     def daily_pnl(self) -> Decimal:
         return self.equity - self._equity_at_day_start
+
+    @property
+    def fees_today(self) -> Decimal:
+        return self.fees_paid - self._fees_at_day_start
 
     @property
     def drawdown(self) -> Decimal:

@@ -85,6 +85,10 @@ class RiskGate:
             portfolio, intent.symbol, float(intent.quantity) * sign, float(expected), 0.0
         )
 
+    def observe(self, portfolio: Portfolio) -> bool:
+        """Trip the engine's switch when the drawdown limit is reached; return whether it moved."""
+        return self.engine.observe(_exposure(portfolio))
+
     def limits(self, portfolio: Portfolio) -> tuple[tuple[str, float, float, str], ...]:
         """Return (name, value, limit, unit) of every limit as it stands now."""
         profile, equity = self.engine.profile, float(portfolio.equity)
@@ -115,15 +119,21 @@ class RiskGate:
         price: float,
         cost_high_bps: float,
     ) -> GateVerdict:
-        exposure = Exposure(
-            equity=float(portfolio.equity),
-            positions={
-                name: (float(p.quantity), float(p.mark)) for name, p in portfolio.positions.items()
-            },
-            daily_pnl=float(portfolio.daily_pnl),
-            drawdown=float(portfolio.drawdown),
-            gross_notional=float(portfolio.gross_notional),
-            open_positions=portfolio.open_positions,
-        )
         order = OrderFacts(symbol, signed_quantity, price, cost_high_bps)
-        return GateVerdict(symbol, self.engine.state.value, self.engine.check(order, exposure))
+        verdict = self.engine.check(order, _exposure(portfolio))
+        return GateVerdict(symbol, self.engine.state.value, verdict)
+
+
+def _exposure(portfolio: Portfolio) -> Exposure:
+    return Exposure(
+        equity=float(portfolio.equity),
+        positions={
+            name: (float(p.quantity), float(p.mark)) for name, p in portfolio.positions.items()
+        },
+        daily_pnl=float(portfolio.daily_pnl),
+        drawdown=float(portfolio.drawdown),
+        gross_notional=float(portfolio.gross_notional),
+        open_positions=portfolio.open_positions,
+        # half a rebate is no cost: the budget is of what is paid
+        cost_today=max(0.0, float(portfolio.fees_today)),
+    )

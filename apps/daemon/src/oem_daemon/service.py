@@ -31,6 +31,7 @@ from oem_exec import (
     TimeInForce,
     UnknownOrder,
 )
+from oem_risk import TradingState, tighter
 from oem_security import CapabilityGuard, InputError, OemError
 from oem_security.clock import Clock
 
@@ -196,10 +197,14 @@ class TradingService(TradingServiceServicer):
                     where="SetTradingState",
                     remedy="say active, reducing or halted, and why",
                 )
+            wanted = KillState(enum_text(pb.TradingState, request.state))
+            if wanted is KillState.ACTIVE:
+                # first: should its journal refuse, the router's switch stays where it is
+                engine = self._pipeline.gate.engine
+                if engine.state is not TradingState.ACTIVE:
+                    engine.reset(caller.principal.subject, request.reason)
             await self._pipeline.router.set_kill_state(
-                KillState(enum_text(pb.TradingState, request.state)),
-                reason=request.reason,
-                operator=caller.principal.subject,
+                wanted, reason=request.reason, operator=caller.principal.subject
             )
         except OemError as error:
             await refuse(context, error)
@@ -260,10 +265,20 @@ class TradingService(TradingServiceServicer):
         return risk_view(
             pipeline.portfolio,
             pipeline.gate,
-            state=pipeline.router.kill_state.value,
+            state=self._state(),
             quote=pipeline.terms.quote,
             now_ns=self._clock.now_ns(),
         )
+
+    def _state(self) -> str:
+        """Return the tighter of the router's kill switch and the risk engine's."""
+        routed = TradingState(self._pipeline.router.kill_state.value)
+        engine = self._pipeline.gate.engine.state
+        return (engine if tighter(engine, routed) else routed).value
+
+    def _state_reason(self) -> str:
+        stands = self._pipeline.gate.engine.position
+        return "" if stands.state is TradingState.ACTIVE else stands.reason
 
     def _status(self, caller: Caller) -> pb.Status:
         facts, pipeline = self._facts, self._pipeline
@@ -273,10 +288,8 @@ class TradingService(TradingServiceServicer):
         return pb.Status(
             version=facts.version,
             mode=enum_of(pb.Mode, config.runtime.stage.value),
-            trading_state=enum_of(
-                pb.TradingState, "halted" if failure else pipeline.router.kill_state.value
-            ),
-            trading_state_reason=failure.what if failure else "",
+            trading_state=enum_of(pb.TradingState, "halted" if failure else self._state()),
+            trading_state_reason=failure.what if failure else self._state_reason(),
             started_ns=facts.started_ns,
             now_ns=time.time_ns(),
             licence=pb.Licence(

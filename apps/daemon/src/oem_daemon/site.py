@@ -113,6 +113,10 @@ class Site:
         return self.root / "audit" / "rbac.jsonl"
 
     @property
+    def risk_switch(self) -> Path:
+        return self.root / "audit" / "risk_switch.jsonl"
+
+    @property
     def revoked_tokens(self) -> Path:
         return self.root / "audit" / "token_revocations.jsonl"
 

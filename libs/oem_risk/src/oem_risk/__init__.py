@@ -126,6 +126,7 @@ if TYPE_CHECKING:
         SwitchPosition,
         TradingState,
         replay_switch,
+        tighter,
     )
     from oem_risk.measures.binomial import clopper_pearson
     from oem_risk.measures.contributions import (
@@ -433,6 +434,7 @@ _EXPORTS = {
     "antithetic_mean": ".measures.reduced",
     "control_mean": ".measures.reduced",
     "simulated_mean": ".measures.reduced",
+    "tighter": ".limits.switch",
 }
 
 __all__ = [
@@ -646,6 +648,7 @@ __all__ = [
     "symbol_of",
     "synthetic_bars",
     "take_in",
+    "tighter",
     "time_under_water",
     "traffic_light",
     "traffic_light_overlapping",
