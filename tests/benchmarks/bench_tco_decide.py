@@ -28,10 +28,12 @@ def decide() -> list[Result]:
             inputs.candidate.candidate_id,
             Verdict.ACCEPT,
             (),
-            {"cost": 1.0, "net_edge": 1.0, "probability": 1.0, "stress": 1.0},
+            dict(made.margins),
             made.net_edge_bps,
             made.net_edge_low_bps,
             made.stressed_net_edge_bps,
+            made.worst_scenario,
+            made.score,
         )
 
     value, baseline = alternate(

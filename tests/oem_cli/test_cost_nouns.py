@@ -129,3 +129,15 @@ def test_the_decisions_and_incidents_of_a_log_are_reported(oem: Shell) -> None:
     assert oem("report", "incidents")["incidents"] == 10
     oem("report", "incidents", oem.site / "none.jsonl", code=3)
     oem("report", "decisions", oem.site / "none.jsonl", code=3)
+
+
+def test_the_policys_rules_are_tried_and_the_log_is_replayed(oem: Shell) -> None:
+    oem("config", "write")
+    path = oem.site / "reports" / "smoke.json"
+    done = oem("decision", "smoke", "--output", path)
+    assert done["ok"] is True
+    assert json.loads(path.read_text()) == done
+    assert oem("verify", path)["ok"] is True
+    replayed = oem("decision", "replay", oem.log)
+    assert (replayed["checked"], replayed["differences"]) == (1, [])
+    assert "this policy has no rule for: symbol, hours" in oem.text("decision", "smoke")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from oem_tco.decision.orchestrator import Decision, DecisionOrchestrator, Reason, Verdict
     from oem_tco.decision.policy import DecisionPolicy, Thresholds
     from oem_tco.decision.record import ReplayResult, choice_records, decision_records, replay
+    from oem_tco.decision.smoke import SmokeCase, SmokeResult, smoke
     from oem_tco.errors import InputError, LedgerError, OemTcoError, ReplayError, ReportError
     from oem_tco.fees.book import Commission, FeeAccount, FeeBook
     from oem_tco.impact.almgren_2005 import AlmgrenImpact
@@ -138,6 +139,7 @@ _EXPORTS = {
         ".decision.orchestrator": "Decision DecisionOrchestrator Reason Verdict",
         ".decision.policy": "DecisionPolicy Thresholds",
         ".decision.record": "ReplayResult choice_records decision_records replay",
+        ".decision.smoke": "SmokeCase SmokeResult smoke",
         ".errors": "InputError LedgerError OemTcoError ReplayError ReportError",
         ".fees.book": "Commission FeeAccount FeeBook",
         ".impact.almgren_2005": "AlmgrenImpact",
@@ -253,6 +255,8 @@ __all__ = [
     "Side",
     "SloDefinition",
     "SloStatus",
+    "SmokeCase",
+    "SmokeResult",
     "StressFacts",
     "StressReport",
     "StressedCost",
@@ -303,6 +307,7 @@ __all__ = [
     "settlements",
     "shortfall",
     "slo_report",
+    "smoke",
     "stress_costs",
     "validate_report",
     "walk_costs_bps",
