@@ -84,8 +84,8 @@ if TYPE_CHECKING:
         verify_tree,
     )
     from oem_security.manifest.versions import ManifestVersions
-    from oem_security.mtls import (
-        CertificateAuthority,
+    from oem_security.mtls import CertificateAuthority
+    from oem_security.mtls_peer import (
         PeerCheck,
         PeerIdentity,
         client_context,
@@ -137,8 +137,9 @@ _EXPORTS = {
         ".keys": "Purpose RotationRule",
         ".license": "CapabilityGuard License LicenseTerms create_request install_license "
         "issue_license verify_license",
-        ".mtls": "CertificateAuthority PeerCheck PeerIdentity client_context "
-        "grpc_server_credentials require_tls13_for_grpc server_context",
+        ".mtls": "CertificateAuthority",
+        ".mtls_peer": "PeerCheck PeerIdentity client_context grpc_server_credentials "
+        "require_tls13_for_grpc server_context",
         ".policy": "PayloadType",
         ".rotation": "KeyStatus Rotation RotationPlan Standing key_status plan_rotation "
         "revoke_key rotate_keys set_rule",

@@ -1,72 +1,54 @@
-"""A private certificate authority, and the TLS 1.3 material that comes from it.
+"""A private certificate authority: issues, renews and revokes the certificates of one site.
 
-The directory of the material holds `ca.pem`, `ca.key`, `crl.pem`, `registry.json` and one
+The directory of the material holds `ca.pem`, `ca.key`, `crl.pem`, `crl.d/`, `registry.json` and one
 `NAME.pem` / `NAME.key` pair per certificate. Sources: RFC 5280, RFC 8446.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-import enum
 import ipaddress
-import json
-import os
-import ssl
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from oem_security.clock import NS_PER_SECOND, Clock, SystemClock
-from oem_security.errors import CertificateError, InputError, StateError
-from oem_security.files import PRIVATE_FILE, make_private_dir, read_bounded, write_atomic
-
-if TYPE_CHECKING:
-    import grpc
+from oem_security.errors import InputError, StateError
+from oem_security.files import (
+    PRIVATE_FILE,
+    exclusive,
+    make_private_dir,
+    read_bounded,
+    require_private,
+    write_atomic,
+)
+from oem_security.mtls_crl import AHEAD_DIR, BACKDATED, CRL_FILE, build_crl
+from oem_security.mtls_registry import (
+    NAME,
+    Issued,
+    Registry,
+    Standing,
+    Use,
+    moment_text,
+    read_registry,
+    standing,
+    write_registry,
+)
 
 CA_DAYS = 3650
 LEAF_DAYS = 90
-RENEW_DAYS = 30
 CRL_DAYS = 90
-TLS12_PSK_SUITE = "PSK-AES128-CBC-SHA"
-"""The only TLS 1.2 suite grpc is left with; it needs a shared key nobody has, so 1.3 remains."""
+AHEAD_OVERLAP_DAYS = 7
+MAX_AHEAD = 24
 _MAX_BYTES = 1 << 20
-_MAX_KNOWN = 256
-
-
-class Use(enum.Enum):
-    """What a certificate is for."""
-
-    SERVER = "server"
-    CLIENT = "client"
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """One issued certificate, as the registry keeps it.
-
-    Attributes:
-        name: Common name, and name of its files.
-        use: `server` or `client`.
-        serial: Serial number, hexadecimal.
-        not_before: RFC 3339; so is not_after.
-        sha256: Fingerprint of the certificate, hexadecimal.
-        revoked: When it was revoked, RFC 3339, or empty.
-    """
-
-    name: str
-    use: str
-    serial: str
-    not_before: str
-    not_after: str
-    sha256: str
-    revoked: str = ""
+_RESERVED = {"ca", "crl", "registry"}
 
 
 class CertificateAuthority:
@@ -114,17 +96,17 @@ class CertificateAuthority:
             .issuer_name(subject)
             .public_key(public)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(minutes=5))
+            .not_valid_before(now - BACKDATED)
             .not_valid_after(now + dt.timedelta(days=CA_DAYS))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(ca=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .sign(key, hashes.SHA384())
         )
-        _write_key(directory / "ca.key", key)
-        write_atomic(directory / "ca.pem", _pem(certificate))
         authority = cls(directory, certificate, key, clock)
-        authority._save((), crl_number=0)
+        authority._save(Registry((), 0, "", 0))
+        write_atomic(directory / "ca.pem", _pem(certificate))
+        _write_key(directory / "ca.key", key)
         authority.write_crl()
         return authority
 
@@ -134,10 +116,12 @@ class CertificateAuthority:
 
         Raises:
             InputError: There is none, or a file is malformed.
+            StorageError: Others can read its key.
         """
         remedy = "make one with: oem mtls init"
         raw = read_bounded(directory / "ca.pem", _MAX_BYTES, what="CA certificate", remedy=remedy)
         secret = read_bounded(directory / "ca.key", _MAX_BYTES, what="CA key", remedy=remedy)
+        require_private(directory / "ca.key")
         try:
             certificate = x509.load_pem_x509_certificate(raw)
             key = serialization.load_pem_private_key(secret, None)
@@ -147,12 +131,23 @@ class CertificateAuthority:
             ) from None
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise InputError("the CA's key is of another kind", where=str(directory), remedy=remedy)
+        if key.public_key() != certificate.public_key():
+            raise InputError(
+                "the CA's key and certificate do not belong together",
+                where=str(directory),
+                remedy="restore a backup of both",
+            )
         return cls(directory, certificate, key, clock or SystemClock())
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the CA certificate, in the colon form people compare."""
         return self._certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+
+    @property
+    def not_after(self) -> dt.datetime:
+        """When the CA certificate ends."""
+        return self._certificate.not_valid_after_utc
 
     def issue_server(
         self,
@@ -161,70 +156,149 @@ class CertificateAuthority:
         dns: Iterable[str] = ("localhost",),
         ips: Iterable[str] = ("127.0.0.1", "::1"),
     ) -> Issued:
-        """Issue a server certificate for the given host names and addresses."""
-        names: list[x509.GeneralName] = [x509.DNSName(host) for host in dns]
-        names += [x509.IPAddress(ipaddress.ip_address(address)) for address in ips]
-        return self._issue(name, Use.SERVER, names)
+        """Issue a server certificate for the given host names and addresses.
+
+        Raises:
+            InputError: A name or address is malformed, or there is none.
+        """
+        return self._issue(name, Use.SERVER, tuple(dict.fromkeys((*dns, *ips))))
 
     def issue_client(self, name: str = "client") -> Issued:
         """Issue a client certificate; its common name is who the peer is."""
-        return self._issue(name, Use.CLIENT, [x509.DNSName(name)])
+        return self._issue(name, Use.CLIENT, (name,))
+
+    def renew(self, name: str) -> Issued:
+        """Issue a certificate of the same name, use, host names and addresses again.
+
+        The one before stays in force until it ends, so that both ends can change over in turn.
+
+        Raises:
+            InputError: No certificate in force or ended has this name.
+        """
+        before = [e for e in self.issued() if e.name == name and not e.revoked]
+        if not before:
+            raise InputError(
+                f"no certificate is named {name!r}", remedy="list them with: oem mtls status"
+            )
+        return self._issue(name, Use(before[-1].use), before[-1].alternative)
+
+    def renew_due(self) -> tuple[Issued, ...]:
+        """Renew every certificate whose renewal window has begun, 30 days before its end."""
+        due = [e.name for e, standing in self.standings() if standing is Standing.RENEW]
+        return tuple(self.renew(name) for name in due)
+
+    def standings(self) -> tuple[tuple[Issued, Standing], ...]:
+        """Return every certificate with how it stands now, oldest first."""
+        now, entries = _now(self._clock), self.issued()
+        newest = {entry.name: entry.serial for entry in entries if not entry.revoked}
+        return tuple((entry, standing(entry, newest, now)) for entry in entries)
 
     def issued(self) -> tuple[Issued, ...]:
         """Return every certificate ever issued, oldest first."""
-        return self._registry()[0]
+        return self.registry().certificates
 
     def revoke(self, serial: str) -> None:
-        """Revoke a certificate and write a new revocation list.
+        """Revoke a certificate and write new revocation lists, as many ahead as there were.
 
         Raises:
             InputError: No certificate has this serial number.
         """
-        entries = list(self.issued())
-        for i, entry in enumerate(entries):
-            if entry.serial == serial:
-                when = entry.revoked or _rfc3339(_now(self._clock))
-                entries[i] = Issued(**{**asdict(entry), "revoked": when})
-                self._save(entries, self._registry()[1])
-                self.write_crl()
-                return
-        raise InputError(
-            f"no certificate has the serial number {serial}",
-            where=str(self.directory / "registry.json"),
-            remedy="list them with: oem mtls status",
-        )
-
-    def write_crl(self) -> int:
-        """Write the revocation list with the next number and return it (RFC 5280, section 5)."""
-        number = self._registry()[1] + 1
-        now = _now(self._clock)
-        builder = (
-            x509.CertificateRevocationListBuilder()
-            .issuer_name(self._certificate.subject)
-            .last_update(now - dt.timedelta(minutes=5))
-            .next_update(now + dt.timedelta(days=CRL_DAYS))
-            .add_extension(x509.CRLNumber(number), critical=False)
-        )
-        for entry in self.issued():
-            if entry.revoked:
-                builder = builder.add_revoked_certificate(
-                    x509.RevokedCertificateBuilder()
-                    .serial_number(int(entry.serial, 16))
-                    .revocation_date(dt.datetime.fromisoformat(entry.revoked))
-                    .build()
+        with self._alone():
+            registry = self.registry()
+            if not any(entry.serial == serial for entry in registry.certificates):
+                raise InputError(
+                    f"no certificate has the serial number {serial}",
+                    where=str(self.directory / "registry.json"),
+                    remedy="list them with: oem mtls status",
                 )
-        crl = builder.sign(self._key, hashes.SHA384())
-        write_atomic(self.directory / "crl.pem", crl.public_bytes(serialization.Encoding.PEM))
-        self._save(self.issued(), number)
-        return number
-
-    def _issue(self, name: str, use: Use, names: list[x509.GeneralName]) -> Issued:
-        if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name == "ca":
-            raise InputError(
-                f"{name!r} cannot name a certificate", remedy="use letters, digits, '-', '_', '.'"
+            when = moment_text(_now(self._clock))
+            entries = tuple(
+                replace(e, revoked=e.revoked or when) if e.serial == serial else e
+                for e in registry.certificates
             )
+            self._save(replace(registry, certificates=entries))
+            self._write_crls(registry.crl_ahead, CRL_DAYS)
+
+    def write_crl(self, *, ahead: int = 0, days: int = CRL_DAYS) -> int:
+        """Write the revocation list with the next number and return it.
+
+        Args:
+            ahead: Lists for so many later periods as well, for sites that stay offline; they know
+                no revocation that comes after them.
+            days: How long each is in force, 1 to 366; those ahead begin 7 days, or a quarter of
+                that, before the one before them ends.
+
+        Raises:
+            InputError: The numbers are out of range.
+        """
+        if not (0 <= ahead <= MAX_AHEAD and 1 <= days <= 366):
+            raise InputError(
+                f"{ahead} lists ahead of {days} days each cannot be written",
+                remedy=f"choose at most {MAX_AHEAD} lists of 1 to 366 days",
+            )
+        with self._alone():
+            return self._write_crls(ahead, days)
+
+    def registry(self) -> Registry:
+        """Return what the authority knows.
+
+        Raises:
+            InputError: The file is missing or malformed.
+        """
+        return read_registry(self.directory)
+
+    def _alone(self) -> contextlib.AbstractContextManager[None]:
+        return exclusive(self.directory / "ca.lock", what="certificate authority")
+
+    def _write_crls(self, ahead: int, days: int) -> int:
+        registry, now = self.registry(), _now(self._clock)
+        revoked = [
+            (int(e.serial, 16), dt.datetime.fromisoformat(e.revoked))
+            for e in registry.certificates
+            if e.revoked
+        ]
+        first, length = registry.crl_number + 1, dt.timedelta(days=days)
+        ends = now + length
+        # the numbers are used up before a list of them exists
+        after = replace(
+            registry,
+            crl_number=first + ahead,
+            crl_next_update=moment_text(ends),
+            crl_ahead=ahead,
+        )
+        self._save(after)
+        folder = self.directory / AHEAD_DIR
+        for old in folder.glob("*.pem"):
+            old.unlink()
+        overlap = min(dt.timedelta(days=AHEAD_OVERLAP_DAYS), length / 4)
+        begins = now - BACKDATED
+        for place in range(ahead + 1):
+            pem = build_crl(
+                self._certificate,
+                self._key,
+                revoked,
+                number=first + place,
+                this_update=begins,
+                next_update=ends,
+            )
+            name = CRL_FILE if place == 0 else f"{AHEAD_DIR}/{first + place:08d}.pem"
+            write_atomic(self.directory / name, pem)
+            begins = ends - overlap
+            ends = begins + length
+        return first
+
+    def _issue(self, name: str, use: Use, alternative: tuple[str, ...]) -> Issued:
+        if not NAME.fullmatch(name) or name.partition(".")[0] in _RESERVED:
+            raise InputError(
+                f"{name!r} cannot name a certificate",
+                remedy="use up to 64 letters, digits, '-', '_', '.', and not 'ca' or 'crl'",
+            )
+        names = [_general_name(text) for text in alternative]
+        if not names:
+            raise InputError("a server has no name", remedy="give --dns or --ip")
         key = ec.generate_private_key(ec.SECP256R1())
         now = _now(self._clock)
+        ends = min(now + dt.timedelta(days=LEAF_DAYS), self.not_after)
         eku = (
             ExtendedKeyUsageOID.SERVER_AUTH
             if use is Use.SERVER
@@ -236,8 +310,8 @@ class CertificateAuthority:
             .issuer_name(self._certificate.subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(minutes=5))
-            .not_valid_after(now + dt.timedelta(days=LEAF_DAYS))
+            .not_valid_before(now - BACKDATED)
+            .not_valid_after(ends)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(ca=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([eku]), critical=True)
@@ -248,210 +322,38 @@ class CertificateAuthority:
             )
             .sign(self._key, hashes.SHA384())
         )
-        _write_key(self.directory / f"{name}.key", key)
-        write_atomic(self.directory / f"{name}.pem", _pem(certificate))
         entry = Issued(
             name=name,
             use=use.value,
             serial=f"{certificate.serial_number:x}",
-            not_before=_rfc3339(certificate.not_valid_before_utc),
-            not_after=_rfc3339(certificate.not_valid_after_utc),
+            not_before=moment_text(certificate.not_valid_before_utc),
+            not_after=moment_text(certificate.not_valid_after_utc),
             sha256=certificate.fingerprint(hashes.SHA256()).hex(),
+            alternative=alternative,
         )
-        self._save((*self.issued(), entry), self._registry()[1])
+        with self._alone():
+            # known first: what exists can be revoked
+            registry = self.registry()
+            self._save(replace(registry, certificates=(*registry.certificates, entry)))
+            _write_key(self.directory / f"{name}.key", key)
+            write_atomic(self.directory / f"{name}.pem", _pem(certificate))
         return entry
 
-    def _registry(self) -> tuple[tuple[Issued, ...], int]:
-        path = self.directory / "registry.json"
-        raw = read_bounded(path, _MAX_BYTES, what="certificate registry", remedy="restore a backup")
-        try:
-            registry = json.loads(raw)
-            entries = tuple(Issued(**entry) for entry in registry["certificates"])
-            return entries, int(registry["crl_number"])
-        except (ValueError, KeyError, TypeError):
-            raise InputError(
-                "the certificate registry is malformed", where=str(path), remedy="restore a backup"
-            ) from None
-
-    def _save(self, entries: Iterable[Issued], crl_number: int) -> None:
-        document = {"certificates": [asdict(e) for e in entries], "crl_number": crl_number}
-        write_atomic(
-            self.directory / "registry.json", json.dumps(document, indent=1).encode() + b"\n"
-        )
+    def _save(self, registry: Registry) -> None:
+        write_registry(self.directory, registry)
 
 
-def server_context(directory: Path, name: str = "server") -> ssl.SSLContext:
-    """Return a TLS 1.3 server context that requires an unrevoked client certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    return _filled(context, directory, name)
-
-
-def client_context(directory: Path, name: str = "client") -> ssl.SSLContext:
-    """Return a TLS 1.3 client context that accepts unrevoked certificates of this CA only."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return _filled(context, directory, name)
-
-
-def _filled(context: ssl.SSLContext, directory: Path, name: str) -> ssl.SSLContext:
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_verify_locations(directory / "ca.pem")
-    context.load_verify_locations(directory / "crl.pem")
-    context.load_cert_chain(directory / f"{name}.pem", directory / f"{name}.key")
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.verify_flags |= (
-        ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF | ssl.VerifyFlags.VERIFY_X509_STRICT
-    )
-    return context
-
-
-def require_tls13_for_grpc() -> None:
-    """Leave grpc no handshake but TLS 1.3; call it before grpc is first used."""
-    os.environ["GRPC_SSL_CIPHER_SUITES"] = TLS12_PSK_SUITE
-
-
-def grpc_server_credentials(directory: Path, name: str = "server") -> grpc.ServerCredentials:
-    """Return gRPC server credentials that require a client certificate of this CA (TLS 1.3)."""
-    require_tls13_for_grpc()
-    import grpc
-
-    pair = (directory / f"{name}.key").read_bytes(), (directory / f"{name}.pem").read_bytes()
-    root = (directory / "ca.pem").read_bytes()
-    return grpc.ssl_server_credentials([pair], root, require_client_auth=True)
-
-
-@dataclass(frozen=True, slots=True)
-class PeerIdentity:
-    """Who a verified peer is: the certificate's common name and its serial number, hex."""
-
-    name: str
-    serial: str
-
-
-class PeerCheck:
-    """Checks what gRPC says of a peer on every call: TLS 1.3, this CA, not revoked, in date.
-
-    Args:
-        directory: Folder of the material; the revocation list is read again when it changes.
-        clock: Tells the time.
-    """
-
-    def __init__(self, directory: Path, *, clock: Clock | None = None) -> None:
-        self._directory = directory
-        self._clock = clock or SystemClock()
-        self._ca = x509.load_pem_x509_certificate((directory / "ca.pem").read_bytes())
-        self._stamp: tuple[int, int] = (0, 0)
-        self._crl = self._load_crl()
-        self._number = _crl_number(self._crl)
-        self._known: dict[bytes, x509.Certificate] = {}
-
-    def check(self, auth_context: Mapping[str, Iterable[bytes]]) -> PeerIdentity:
-        """Return who the peer is.
-
-        Args:
-            auth_context: What `ServicerContext.auth_context()` gave.
-
-        Raises:
-            CertificateError: Not TLS 1.3, no certificate, another issuer, wrong use, out of date,
-                revoked, or the revocation list itself is not valid.
-        """
-        version = b"".join(auth_context.get("ssl_tls_version", ()))
-        if version != b"TLSv1.3":
-            used = version.decode("ascii", "replace") or "an unknown version of TLS"
-            raise _refused(f"the connection uses {used}", "connect with TLS 1.3")
-        pem = b"".join(auth_context.get("x509_pem_cert", ()))
-        if not pem:
-            raise _refused("the peer shows no certificate", "connect with a client certificate")
-        certificate = self._known.get(pem)
-        if certificate is None:
-            try:
-                certificate = x509.load_pem_x509_certificate(pem)
-            except ValueError:
-                raise _refused(
-                    "the peer's certificate is malformed", "use one that this site issued"
-                ) from None
-            self.check_certificate(certificate, Use.CLIENT)
-            if len(self._known) >= _MAX_KNOWN:
-                self._known.clear()
-            self._known[pem] = certificate
-        else:
-            # issuer and use of the same bytes cannot change; date and revocation can
-            self._require_in_force(certificate)
-        common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        name = str(common[0].value) if common else ""
-        return PeerIdentity(name, f"{certificate.serial_number:x}")
-
-    def check_certificate(self, certificate: x509.Certificate, use: Use) -> None:
-        """Raise CertificateError unless this CA issued it for this use and it is in force."""
-        try:
-            certificate.verify_directly_issued_by(self._ca)
-        except (ValueError, TypeError, InvalidSignature):
-            raise _refused(
-                "the certificate is of another authority", "use one that this site issued"
-            ) from None
-        wanted = (
-            ExtendedKeyUsageOID.SERVER_AUTH
-            if use is Use.SERVER
-            else ExtendedKeyUsageOID.CLIENT_AUTH
-        )
-        try:
-            granted = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        except x509.ExtensionNotFound:
-            granted = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE])
-        if wanted not in granted:
-            raise _refused(f"the certificate is not for a {use.value}", "use the right one")
-        self._require_in_force(certificate)
-
-    def _require_in_force(self, certificate: x509.Certificate) -> None:
-        now = _now(self._clock)
-        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-            raise _refused("the certificate is out of date", "renew it with: oem mtls renew")
-        crl = self._current_crl()
-        next_update = crl.next_update_utc
-        if next_update is None or next_update < now:
-            raise _refused("the revocation list is out of date", "write one with: oem mtls crl")
-        if crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None:
-            raise _refused("the certificate is revoked", "have a new one issued: oem mtls issue")
-
-    def _current_crl(self) -> x509.CertificateRevocationList:
-        try:
-            stat = (self._directory / "crl.pem").stat()
-        except FileNotFoundError:
-            raise _refused("there is no revocation list", "write one with: oem mtls crl") from None
-        if (stat.st_mtime_ns, stat.st_ino) != self._stamp:
-            fresh = self._load_crl()
-            if _crl_number(fresh) < self._number:
-                raise _refused(
-                    "an older revocation list was put back", "write a new one: oem mtls crl"
-                )
-            self._crl, self._number = fresh, _crl_number(fresh)
-        return self._crl
-
-    def _load_crl(self) -> x509.CertificateRevocationList:
-        path = self._directory / "crl.pem"
-        try:
-            stat = path.stat()
-            crl = x509.load_pem_x509_crl(path.read_bytes())
-        except (FileNotFoundError, ValueError):
-            raise _refused("there is no revocation list", "write one with: oem mtls crl") from None
-        key = self._ca.public_key()
-        if crl.issuer != self._ca.subject or not (
-            isinstance(key, ec.EllipticCurvePublicKey) and crl.is_signature_valid(key)
-        ):
-            raise _refused("the revocation list is of another issuer", "write one: oem mtls crl")
-        self._stamp = (stat.st_mtime_ns, stat.st_ino)
-        return crl
-
-
-def _crl_number(crl: x509.CertificateRevocationList) -> int:
+def _general_name(text: str) -> x509.GeneralName:
     try:
-        number: int = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    except x509.ExtensionNotFound:
-        return 0
-    return number
-
-
-def _refused(what: str, remedy: str) -> CertificateError:
-    return CertificateError(what, where="peer", remedy=remedy)
+        return x509.IPAddress(ipaddress.ip_address(text))
+    except ValueError:
+        pass
+    if not re.fullmatch(r"(?:\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", text):
+        raise InputError(
+            f"{text!r} is neither a host name nor an address",
+            remedy="give names such as core.example or addresses such as 192.0.2.7",
+        )
+    return x509.DNSName(text)
 
 
 def _key_usage(*, ca: bool) -> x509.KeyUsage:
@@ -464,10 +366,6 @@ def _key_usage(*, ca: bool) -> x509.KeyUsage:
 
 def _now(clock: Clock) -> dt.datetime:
     return dt.datetime.fromtimestamp(clock.now_ns() // NS_PER_SECOND, dt.UTC)
-
-
-def _rfc3339(moment: dt.datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%S}Z"
 
 
 def _pem(certificate: x509.Certificate) -> bytes:
