@@ -77,8 +77,7 @@ def apply_evidence(order: Order, seen: VenueOrder, now_ns: int) -> Applied:
         seen.filled_notional if seen.filled_notional is not None else _ZERO,
         sum((fill.notional for fill in fills), _ZERO),
     )
-    known = replace(
-        order,
+    known = order.changed(
         state=state,
         quantity=quantity,
         price=order.price if seen.price is None or order.price is None else seen.price,

@@ -405,7 +405,7 @@ class LiveExecutionRouter:
 
     async def _submit(self, intent: OrderIntent, names: Sequence[str]) -> Order:
         started = time.perf_counter()
-        intent = intent if intent.created_ns else replace(intent, created_ns=self._clock.now_ns())
+        intent = intent if intent.created_ns else intent.stamped(self._clock.now_ns())
         order = await self._along(intent, names)
         if not self._gateways[order.venue].capabilities.remembers:
             await self._desk.durable()  # nobody could tell us again

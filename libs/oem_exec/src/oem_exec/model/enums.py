@@ -35,11 +35,11 @@ class OrderType(enum.StrEnum):
 
     @property
     def needs_price(self) -> bool:
-        return self in {OrderType.LIMIT, OrderType.POST_ONLY, OrderType.STOP_LIMIT}
+        return self is not OrderType.MARKET and self is not OrderType.STOP
 
     @property
     def needs_stop_price(self) -> bool:
-        return self in {OrderType.STOP, OrderType.STOP_LIMIT}
+        return self is OrderType.STOP or self is OrderType.STOP_LIMIT
 
 
 class TimeInForce(enum.StrEnum):

@@ -121,6 +121,14 @@ class OrderIntent:
         text = f"{attempt}\x00{self.intent_id}".encode()
         return hashlib.blake2b(text, digest_size=16, person=b"oem-exec-order").hexdigest()
 
+    def stamped(self, created_ns: int) -> OrderIntent:
+        """Return the intent with the time it was made; its numbers were checked when it was."""
+        made = object.__new__(OrderIntent)
+        for name in OrderIntent.__slots__:
+            object.__setattr__(made, name, getattr(self, name))
+        object.__setattr__(made, "created_ns", created_ns)
+        return made
+
     def same_order(self, other: OrderIntent) -> bool:
         """Return whether both ask for the same thing, whenever they were made."""
         return _wanted(self) == _wanted(other)

@@ -147,7 +147,10 @@ class SimExchange:
 
     def account(self, owner: str) -> Account:
         """Return an account, made empty when new."""
-        return self.accounts.setdefault(owner, Account())
+        found = self.accounts.get(owner)
+        if found is None:
+            found = self.accounts[owner] = Account()
+        return found
 
     def place(self, owner: str, client_order_id: str, intent: OrderIntent) -> SimOrder:
         """Accept an order and match it; raises `Refusal` when nothing of it exists afterwards."""

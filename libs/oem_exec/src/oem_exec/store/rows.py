@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
+
+import orjson
 
 from oem_exec.errors import InvalidOrder
 from oem_exec.model.enums import Liquidity, Side
@@ -51,7 +52,7 @@ def order_row(order: Order) -> Row:
         order.venue,
         intent.symbol,
         order.state.value,
-        json.dumps(intent.as_json(), separators=(",", ":")),
+        orjson.dumps(intent.as_json()).decode(),
         *_changing(order),
     )
 
@@ -82,7 +83,7 @@ def _changing(order: Order) -> Row:
 def order_of(row: Sequence[Any], fills: Sequence[Fill]) -> Order:
     """Return the order of a row of `SELECT_ORDERS`."""
     return Order(
-        intent=OrderIntent.from_json(json.loads(row[6])),
+        intent=OrderIntent.from_json(orjson.loads(row[6])),
         client_order_id=row[0],
         venue=row[3],
         attempt=row[2],
