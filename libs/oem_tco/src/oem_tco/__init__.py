@@ -8,6 +8,7 @@ from oem_security.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from oem_tco.analysis.groups import Dimension, GroupCost, group_costs
+    from oem_tco.analysis.markouts import LEDGER_HORIZONS_NS, ledger_markouts
     from oem_tco.analysis.outliers import Outlier, find_outliers
     from oem_tco.analysis.stress import (
         DEFAULT_COST_SCENARIOS,
@@ -76,7 +77,6 @@ if TYPE_CHECKING:
     from oem_tco.pretrade.market import MarketView, OrderQuery
     from oem_tco.report.audit import write_decision_report, write_incident_report
     from oem_tco.report.cost_pdf import CostReading, read_costs
-    from oem_tco.report.figures import MarkoutPoint
     from oem_tco.report.files import (
         ReportCheck,
         ReportPaths,
@@ -91,6 +91,7 @@ if TYPE_CHECKING:
         read_with_digests,
         schedules_met,
     )
+    from oem_tco.report.points import MarkoutPoint, markout_points
     from oem_tco.slo.definition import (
         DEFAULT_SLOS,
         BurnWindow,
@@ -110,9 +111,18 @@ if TYPE_CHECKING:
     from oem_tco.tables.fees import (
         FeeRules,
     )
+    from oem_tco.tables.group import (
+        GroupSpec,
+        group_partitions,
+    )
     from oem_tco.tables.markouts import (
         MarkoutMean,
         markout_curve,
+    )
+    from oem_tco.tables.partition import (
+        cost_partitions,
+        merge_costs,
+        split_tables,
     )
     from oem_tco.terms import (
         Benchmark,
@@ -128,6 +138,7 @@ _EXPORTS = {
     name: module
     for module, names in {
         ".analysis.groups": "Dimension GroupCost group_costs",
+        ".analysis.markouts": "LEDGER_HORIZONS_NS ledger_markouts",
         ".analysis.outliers": "Outlier find_outliers",
         ".analysis.stress": "DEFAULT_COST_SCENARIOS CostScenario StressReport StressedCost "
         "load_scenarios stress_costs",
@@ -158,7 +169,7 @@ _EXPORTS = {
         ".pretrade.market": "MarketView OrderQuery",
         ".report.audit": "write_decision_report write_incident_report",
         ".report.cost_pdf": "CostReading read_costs",
-        ".report.figures": "MarkoutPoint",
+        ".report.points": "MarkoutPoint markout_points",
         ".report.files": "ReportCheck ReportPaths digest_inputs validate_report write_report",
         ".report.inputs": "last_moment only_orders read_with_digests schedules_met",
         ".report.incidents": "Incident IncidentKind LogRecord find_incidents",
@@ -173,6 +184,8 @@ _EXPORTS = {
         ".tables.costs": "CostRules TableCosts TcoTables cost_tables",
         ".tables.fees": "FeeRules",
         ".tables.markouts": "MarkoutMean markout_curve",
+        ".tables.group": "GroupSpec group_partitions",
+        ".tables.partition": "cost_partitions merge_costs split_tables",
     }.items()
     for name in names.split()
 }
@@ -180,6 +193,7 @@ _EXPORTS = {
 __all__ = [
     "DEFAULT_COST_SCENARIOS",
     "DEFAULT_SLOS",
+    "LEDGER_HORIZONS_NS",
     "SCHEMAS",
     "AlmgrenChriss",
     "AlmgrenImpact",
@@ -219,6 +233,7 @@ __all__ = [
     "Findings",
     "FundingRate",
     "GroupCost",
+    "GroupSpec",
     "Incident",
     "IncidentKind",
     "Indicator",
@@ -276,6 +291,7 @@ __all__ = [
     "analyze",
     "burn_rate",
     "choice_records",
+    "cost_partitions",
     "cost_tables",
     "cost_trends",
     "decision_records",
@@ -290,11 +306,15 @@ __all__ = [
     "funding_cost",
     "funding_of_holding",
     "group_costs",
+    "group_partitions",
     "last_moment",
+    "ledger_markouts",
     "ledger_volatility",
     "load_scenarios",
     "markout_curve",
+    "markout_points",
     "measure_slo",
+    "merge_costs",
     "only_orders",
     "read_costs",
     "read_ledger",
@@ -308,6 +328,7 @@ __all__ = [
     "shortfall",
     "slo_report",
     "smoke",
+    "split_tables",
     "stress_costs",
     "validate_report",
     "walk_costs_bps",

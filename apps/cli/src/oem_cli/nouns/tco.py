@@ -92,6 +92,11 @@ def run_analyze(args: argparse.Namespace, out: Output) -> ExitCode:
         stress=oem_tco.stress_costs(
             result, rows.fills, fees, scenarios=_scenarios(args.stress), fee_venues=fee_venues
         ),
+        markouts={
+            symbol: points
+            for symbol, curve in oem_tco.ledger_markouts(rows.orders, rows.fills).items()
+            if (points := oem_tco.markout_points(curve))
+        },
         bucket_ns=bucket_ns,
         worst=args.worst,
     )

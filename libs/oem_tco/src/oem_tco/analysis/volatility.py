@@ -43,6 +43,27 @@ def ledger_volatility(
         fills: Fills, any order; those without a valid quote or order are passed over.
         minimum: Moves needed, at least 1.
     """
+    found = {}
+    for key, seen in ledger_mids(orders, fills).items():
+        times = list(seen)
+        logs = [math.log(mid) for mid in seen.values()]
+        squares = [(b - a) ** 2 for a, b in pairwise(logs)]
+        seconds = (times[-1] - times[0]) / _NS if times else 0.0
+        if len(squares) >= max(minimum, 1) and seconds > 0:
+            sigma = math.sqrt(math.fsum(squares) / seconds)
+            found[key] = Volatility(sigma * 10_000, len(squares))
+    return found
+
+
+def ledger_mids(
+    orders: Iterable[OrderRow], fills: Iterable[FillRow]
+) -> dict[tuple[str, str], dict[int, Decimal]]:
+    """Return every mid a ledger has seen, by (venue, symbol), then time, both ascending.
+
+    Of mids of one moment that differ the middle one counts, so that the order of rows is no matter.
+
+    Args are those of `ledger_volatility`.
+    """
     mids: dict[tuple[str, str], dict[int, list[Decimal]]] = {}
     of_order: dict[str, tuple[str, str]] = {}
     for order in orders:
@@ -57,14 +78,7 @@ def ledger_volatility(
         if owner is None or fill.bid is None or fill.ask is None or not 0 < fill.bid <= fill.ask:
             continue
         mids[owner].setdefault(fill.time_ns, []).append((fill.bid + fill.ask) / 2)
-    found = {}
-    for key, seen in sorted(mids.items()):
-        times = sorted(seen)
-        # mids of one moment that differ: the middle one, so that the order of rows is no matter
-        logs = [math.log(median_low(seen[time])) for time in times]
-        squares = [(b - a) ** 2 for a, b in pairwise(logs)]
-        seconds = (times[-1] - times[0]) / _NS if times else 0.0
-        if len(squares) >= max(minimum, 1) and seconds > 0:
-            sigma = math.sqrt(math.fsum(squares) / seconds)
-            found[key] = Volatility(sigma * 10_000, len(squares))
-    return found
+    return {
+        key: {time: median_low(seen[time]) for time in sorted(seen)}
+        for key, seen in sorted(mids.items())
+    }

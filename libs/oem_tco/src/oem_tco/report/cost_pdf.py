@@ -24,8 +24,6 @@ from oem_tco.ledger.rows import FillRow
 from oem_tco.money import minor_text
 from oem_tco.pretrade.coverage import wilson
 from oem_tco.report.figures import (
-    EstimatePoint,
-    MarkoutPoint,
     estimates,
     height_ratio,
     markouts,
@@ -33,6 +31,7 @@ from oem_tco.report.figures import (
     waterfall,
 )
 from oem_tco.report.page import Page
+from oem_tco.report.points import EstimatePoint, MarkoutPoint
 from oem_tco.terms import COMPONENTS
 
 MOST_GROUPS = 40

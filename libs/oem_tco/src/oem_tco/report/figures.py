@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.style
@@ -17,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from oem_tco.analysis.groups import GroupCost
 from oem_tco.ledger.analysis import CostTotal
 from oem_tco.report.page import FAINT, INK, PALE
+from oem_tco.report.points import EstimatePoint, MarkoutPoint
 from oem_tco.terms import COMPONENTS
 
 COST, GAIN, SUM = "#b4532a", "#1a7f4b", "#2563a8"
@@ -24,38 +24,6 @@ _LINES = ("#2563a8", "#b4532a", "#1a7f4b", "#7c3aed", "#0f766e", "#be185d")
 _STYLES = ("-", "--", "-.", ":")
 _TEXT: dict[str, Any] = {"color": INK, "fontsize": 8}
 MOST_POINTS = 400
-
-
-@dataclass(frozen=True, slots=True)
-class MarkoutPoint:
-    """How the mid stood against fills some time after them.
-
-    Attributes:
-        horizon_s: Seconds after the fill.
-        mean_bps: Mean move, bps of the fill's price; positive went the order's way.
-        low_bps: Lower end of its interval; so is `high_bps`.
-        fills: Fills it is the mean of.
-    """
-
-    horizon_s: float
-    mean_bps: float
-    low_bps: float
-    high_bps: float
-    fills: int
-
-
-@dataclass(frozen=True, slots=True)
-class EstimatePoint:
-    """One order's estimate and what its filled part cost, bps."""
-
-    low_bps: float
-    expected_bps: float
-    high_bps: float
-    realised_bps: float
-
-    @property
-    def inside(self) -> bool:
-        return self.low_bps <= self.realised_bps <= self.high_bps
 
 
 def waterfall(total: CostTotal) -> bytes:
