@@ -84,6 +84,8 @@ class Decoder:
         if not len(rows):
             return
         names = None if self._names is None else self._names.take(pa.array(rows))
+        if self.table.positions is not None:
+            rows = self.table.positions[rows]
         self._findings.add(code, treatment, self.table.name, column, text, rows, names)
 
     def fixed(self, name: str, rows: Rows | None = None) -> Fixed:

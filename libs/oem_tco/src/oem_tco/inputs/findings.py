@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -163,10 +163,12 @@ class Findings:
         return iter(self.sorted())
 
     def sorted(self) -> tuple[Finding, ...]:
-        """Return all findings by table, code, column and text."""
-        return tuple(
-            sorted(self._found, key=lambda f: (f.table.value, f.code.value, f.column, f.text))
-        )
+        """Return all findings by table, code, column and text, each row once in each of them."""
+        alike: dict[tuple[str, ...], list[Finding]] = {}
+        for found in self._found:
+            key = (found.table.value, found.code.value, found.column, found.text, found.treatment)
+            alike.setdefault(key, []).append(found)
+        return tuple(_merged(alike[key]) for key in sorted(alike))
 
     def table(self) -> pa.Table:
         """Return one line a row and finding: code, treatment, table, column, row, name, text."""
@@ -181,3 +183,12 @@ class Findings:
         names = [f.names.cast(pa.string()) for f in found]
         columns["name"] = pa.concat_arrays(names) if names else pa.array([], pa.string())
         return pa.table(columns)
+
+
+def _merged(found: list[Finding]) -> Finding:
+    """Return findings that say the same as one."""
+    if len(found) == 1:
+        return found[0]
+    rows, first = np.unique(np.concatenate([f.rows for f in found]), return_index=True)
+    names = pa.concat_arrays([f.names.cast(pa.string()) for f in found]).take(pa.array(first))
+    return replace(found[0], rows=rows, names=names)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from oem_tco.errors import InputError
@@ -28,16 +30,20 @@ class InputTable:
         name: Which table.
         rows: How many rows.
         arrays: The schema's columns that it has, one array each.
+        positions: Position of each row in the table as it was given; None where it is all of it.
     """
 
     name: TableName
     rows: int
     arrays: Mapping[str, pa.Array] = field(repr=False)
+    positions: npt.NDArray[np.int64] | None = field(default=None, repr=False)
 
-    def take(self, rows: pa.Array) -> InputTable:
-        """Return some rows, in the order of their positions given."""
-        taken = {name: array.take(rows) for name, array in self.arrays.items()}
-        return InputTable(self.name, len(rows), taken)
+    def take(self, rows: npt.NDArray[np.int64]) -> InputTable:
+        """Return some rows, which still know where they stood."""
+        chosen = pa.array(rows)
+        taken = {name: array.take(chosen) for name, array in self.arrays.items()}
+        known = rows if self.positions is None else self.positions[rows]
+        return InputTable(self.name, len(rows), taken, known)
 
     def arrow(self) -> pa.Table:
         """Return the table as Arrow, columns in the schema's order."""

@@ -16,7 +16,7 @@ from oem_tco.inputs.read import InputTable
 from oem_tco.inputs.schema import TableName
 from oem_tco.tables.benchmarks import MarketVolume, benchmark_costs
 from oem_tco.tables.decompose import FillParts, OrderParts, fill_parts, order_parts
-from oem_tco.tables.exact import decimal_column
+from oem_tco.tables.exact import Ints, decimal_column
 from oem_tco.tables.fees import FeeRules, RateTable
 from oem_tco.tables.funding import FundingTable, order_funding
 from oem_tco.tables.markouts import fill_markouts
@@ -82,6 +82,7 @@ class TableCosts:
             columns of `COMPONENTS` sum to `total_minor` exactly.
         fills: One row a fill, by time and id; delay, spread, impact and fees sum to `total_minor`.
         findings: What was wrong with the input.
+        order_rows: Where each order stood in the table as it was given.
         benchmarks: One row an order and benchmark, as `benchmark_costs` describes them.
         markouts: One row a fill and horizon, as `fill_markouts` describes them.
     """
@@ -90,6 +91,7 @@ class TableCosts:
     orders: pa.Table
     fills: pa.Table
     findings: Findings
+    order_rows: Ints
     benchmarks: pa.Table | None = None
     markouts: pa.Table | None = None
 
@@ -136,9 +138,11 @@ def cost_tables(tables: TcoTables, rules: CostRules | None = None) -> TableCosts
         funding = funding[~whole.large]
         orders, fills, sources, parts = _without(orders, fills, sources, parts, whole.large)
         whole = order_parts(orders, fills, parts, funding, rules.convention)
-    _name_currencies(orders)
     _name_ends(orders, fills, whole, sources)
     table = _orders_table(orders, whole, sources)
+    given = tables.orders.positions
+    rows = orders.row if given is None else given[orders.row]
+    name_currencies(findings, table, rows)
     benchmarks = markouts = None
     if rules.benchmarks:
         volume = None if tables.volume is None else MarketVolume(tables.volume, findings)
@@ -148,7 +152,7 @@ def cost_tables(tables: TcoTables, rules: CostRules | None = None) -> TableCosts
     if rules.markouts_ns and quotes is not None:
         markouts = fill_markouts(orders, fills, parts.notional, quotes, rules.markouts_ns)
     of_fills = _fills_table(orders, fills, parts, table, whole.fills > 0)
-    return TableCosts(rules.convention, table, of_fills, findings, benchmarks, markouts)
+    return TableCosts(rules.convention, table, of_fills, findings, rows, benchmarks, markouts)
 
 
 def priced(orders: Orders, quotes: QuoteBook | None) -> tuple[Orders, dict[str, Coded]]:
@@ -245,14 +249,14 @@ def _without(
     )
 
 
-def _name_currencies(orders: Orders) -> None:
-    currency = orders.names["currency"]
-    used = np.unique(currency.codes)
-    if len(used) > 1:
-        names = ", ".join(currency.words[code] for code in used.tolist())
-        orders.decoder.note(
-            C.MIXED_CURRENCIES, T.NOTED, "currency",
-            f"amounts in {names} are grouped by currency and never added", orders.row,
+def name_currencies(findings: Findings, orders: pa.Table, rows: Ints) -> None:
+    """Name all orders where they are in more than one currency."""
+    words = sorted(orders.column("currency").unique().cast(pa.string()).to_pylist())
+    if len(words) > 1:
+        findings.add(
+            C.MIXED_CURRENCIES, T.NOTED, TableName.ORDERS, "currency",
+            f"amounts in {', '.join(words)} are grouped by currency and never added", rows,
+            orders.column("order_id").combine_chunks(),
         )  # fmt: skip
 
 

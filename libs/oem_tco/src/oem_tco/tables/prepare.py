@@ -285,7 +285,7 @@ def _each_once(
     counted = ids.value_counts()
     again = counted.field("values").filter(pc.greater(counted.field("counts"), 1))
     rows = np.flatnonzero(pc.is_in(ids, value_set=again).to_numpy(zero_copy_only=False))
-    table = decoder.table.take(pa.array(rows)).arrow()
+    table = decoder.table.take(rows).arrow()
     newer = [0] * len(rows)
     if newest and newest in table.column_names:
         newer = [v if v is not None else -1 for v in table.column(newest).to_pylist()]
