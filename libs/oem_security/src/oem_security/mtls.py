@@ -29,7 +29,14 @@ from oem_security.files import (
     require_private,
     write_atomic,
 )
-from oem_security.mtls_crl import AHEAD_DIR, BACKDATED, CRL_FILE, build_crl
+from oem_security.mtls_crl import (
+    AHEAD_DIR,
+    BACKDATED,
+    CRL_FILE,
+    build_crl,
+    crl_files,
+    read_crl,
+)
 from oem_security.mtls_registry import (
     NAME,
     Issued,
@@ -238,6 +245,19 @@ class CertificateAuthority:
             )
         with self._alone():
             return self._write_crls(ahead, days)
+
+    def crl_is_late(self) -> bool:
+        """Tell whether no revocation list is in force, so that every peer is refused.
+
+        Raises:
+            CertificateError: A list is malformed or not this authority's.
+        """
+        now = _now(self._clock)
+        lists = [
+            read_crl(path.read_bytes(), self._certificate, path.name)
+            for path in crl_files(self.directory)
+        ]
+        return not any(crl.this_update <= now <= crl.next_update for crl in lists)
 
     def registry(self) -> Registry:
         """Return what the authority knows.

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from oem_security.fields import Fields
 from oem_security.files import read_bounded, write_atomic
+from oem_security.keyring import Keyring
+from oem_security.seal import seal_file
 from oem_security.strict_json import loads
 
 REGISTRY_FILE = "registry.json"
@@ -149,3 +151,36 @@ def _read_entry(fields: Fields) -> Issued:
 def moment_text(moment: dt.datetime) -> str:
     """Return RFC 3339 text of whole seconds."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}Z"
+
+
+def write_rotation(
+    path: Path,
+    entries: tuple[tuple[Issued, Standing], ...],
+    registry: Registry,
+    fingerprint: str,
+    keyring: Keyring,
+) -> None:
+    """Write which certificates are to be rotated when, for people and checklists, and seal it.
+
+    Args:
+        path: The file, such as `var/security/tls_rotation.json`.
+        entries: Every certificate with its standing.
+        registry: What the authority knows.
+        fingerprint: SHA-256 of the CA certificate.
+        keyring: Its document key seals.
+    """
+    document = {
+        "format": "oem-tls-rotation",
+        "version": 1,
+        "ca_sha256": fingerprint,
+        "crl": {"number": registry.crl_number - registry.crl_ahead,
+                "next_update": registry.crl_next_update, "ahead": registry.crl_ahead},
+        "certificates": [
+            {"name": e.name, "use": e.use, "serial": e.serial, "not_before": e.not_before,
+             "not_after": e.not_after, "rotate_from": moment_text(e.renew_from),
+             "standing": stands.value, "revoked": e.revoked}
+            for e, stands in entries
+        ],
+    }  # fmt: skip
+    write_atomic(path, json.dumps(document, indent=1).encode() + b"\n")
+    seal_file(path, keyring, media_type="application/json", claims={"registry": "tls-rotation"})

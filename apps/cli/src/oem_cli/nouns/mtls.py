@@ -11,19 +11,30 @@ from oem_cli.parser import Verbs
 
 if TYPE_CHECKING:
     from oem_security import CertificateAuthority
+    from oem_security.mtls_registry import Issued
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verbs of `oem mtls`."""
     verbs = Verbs(parser)
-    verbs.add("init", run_init, "make the authority, a server and a client certificate")
-    for name, function, help_line in (
-        ("issue", run_issue, "issue a client certificate"),
-        ("renew", run_renew, "issue a certificate of the same name and use again"),
-        ("revoke", run_revoke, "revoke every certificate of a name; the next call is refused"),
-    ):
-        verbs.add(name, function, help_line).add_argument("name", help="the certificate's name")
-    verbs.add("crl", run_crl, "write the revocation list with the next number")
+    init = verbs.add("init", run_init, "make the authority, a server and a client certificate")
+    init.add_argument("--name", default="Core OEM site CA", help="the authority's common name")
+    issue = verbs.add("issue", run_issue, "issue a client certificate, or one for a server")
+    issue.add_argument("name", help="the certificate's name")
+    issue.add_argument("--server", action="store_true", help="for a server")
+    for verb in (init, issue):
+        verb.add_argument("--dns", action="append", default=[], help="host name of the server")
+        verb.add_argument("--ip", action="append", default=[], help="address of the server")
+    renew = verbs.add("renew", run_renew, "issue a certificate of the same name and use again")
+    renew.add_argument("name", nargs="?", help="default: all whose renewal window has begun")
+    revoke = verbs.add(
+        "revoke", run_revoke, "revoke every certificate of a name; the next call is refused"
+    )
+    revoke.add_argument("name", help="the certificate's name")
+    revoke.add_argument("--serial", help="only the one with this serial number")
+    crl = verbs.add("crl", run_crl, "write the revocation list with the next number")
+    crl.add_argument("--ahead", type=int, default=0, metavar="N", help="and N for later periods")
+    crl.add_argument("--days", type=int, default=90, metavar="D", help="how long each is in force")
     verbs.add("status", run_status, "certificates with their dates, and the CA's fingerprint")
 
 
@@ -32,39 +43,40 @@ def run_init(args: argparse.Namespace, out: Output) -> ExitCode:
     from oem_daemon.site import Site
     from oem_security import CertificateAuthority
 
-    authority = CertificateAuthority.create(Site(args.site).mtls)
-    authority.issue_server()
+    authority = CertificateAuthority.create(Site(args.site).mtls, name=args.name)
+    _issue_server(authority, "server", args)
     authority.issue_client()
+    _record(args, authority)
     out.report({"ca_sha256": authority.fingerprint}, f"CA SHA-256 {authority.fingerprint}")
     return ExitCode.OK
 
 
 def run_issue(args: argparse.Namespace, out: Output) -> ExitCode:
-    """Issue a client certificate."""
-    entry = _authority(args).issue_client(args.name)
-    out.report(
-        {"name": entry.name, "serial": entry.serial, "not_after": entry.not_after},
-        f"{entry.name}.pem, serial {entry.serial}, until {entry.not_after}",
-    )
+    """Issue a certificate."""
+    from oem_security import InputError
+
+    authority = _authority(args)
+    if not args.server and (args.dns or args.ip):
+        raise InputError("a client has no host name", remedy="add --server, or leave --dns out")
+    if args.server:
+        entry = _issue_server(authority, args.name, args)
+    else:
+        entry = authority.issue_client(args.name)
+    _record(args, authority)
+    out.report(_json(entry), f"{entry.name}.pem, serial {entry.serial}, until {entry.not_after}")
     return ExitCode.OK
 
 
 def run_renew(args: argparse.Namespace, out: Output) -> ExitCode:
-    """Issue a certificate again."""
-    from oem_security import InputError
-
+    """Issue certificates again."""
     authority = _authority(args)
-    uses = {entry.use for entry in authority.issued() if entry.name == args.name}
-    if not uses:
-        raise InputError(
-            f"no certificate is named {args.name!r}", remedy="list them with: oem mtls status"
-        )
-    issue = authority.issue_server if "server" in uses else authority.issue_client
-    entry = issue(args.name)
-    out.report(
-        {"name": entry.name, "serial": entry.serial, "not_after": entry.not_after},
-        f"{entry.name}.pem, serial {entry.serial}, until {entry.not_after}; restart what uses it",
-    )
+    renewed = (authority.renew(args.name),) if args.name else authority.renew_due()
+    _record(args, authority)
+    lines = [f"{e.name}.pem, serial {e.serial}, until {e.not_after}" for e in renewed]
+    value: dict[str, object] = {"renewed": [_json(entry) for entry in renewed]}
+    if args.name:
+        value |= _json(renewed[0])
+    out.report(value, [*lines, "restart what uses them"] if lines else "nothing is due")
     return ExitCode.OK
 
 
@@ -73,7 +85,11 @@ def run_revoke(args: argparse.Namespace, out: Output) -> ExitCode:
     from oem_security import InputError
 
     authority = _authority(args)
-    serials = [e.serial for e in authority.issued() if e.name == args.name and not e.revoked]
+    serials = [
+        e.serial
+        for e in authority.issued()
+        if e.name == args.name and not e.revoked and args.serial in (None, e.serial)
+    ]
     if not serials:
         raise InputError(
             f"no certificate in force is named {args.name!r}",
@@ -81,37 +97,92 @@ def run_revoke(args: argparse.Namespace, out: Output) -> ExitCode:
         )
     for serial in serials:
         authority.revoke(serial)
+    _record(args, authority)
     out.report({"revoked": serials}, f"revoked: {', '.join(serials)}")
+    ahead = authority.registry().crl_ahead
+    if ahead:
+        out.say(f"the {ahead} lists ahead were written anew: take them to the sites again")
     return ExitCode.OK
 
 
 def run_crl(args: argparse.Namespace, out: Output) -> ExitCode:
-    """Write a new revocation list."""
-    number = _authority(args).write_crl()
-    out.report({"number": number}, f"revocation list number {number} is written")
+    """Write new revocation lists."""
+    authority = _authority(args)
+    number = authority.write_crl(ahead=args.ahead, days=args.days)
+    _record(args, authority)
+    words = f"revocation list number {number} is written"
+    if args.ahead:
+        words += f", and {args.ahead} for later periods in crl.d"
+    out.report({"number": number, "ahead": args.ahead}, words)
     return ExitCode.OK
 
 
 def run_status(args: argparse.Namespace, out: Output) -> ExitCode:
-    """List the certificates."""
+    """List the certificates; what is out of date ends in code 1."""
+    from oem_security.mtls_registry import Standing
+
     authority = _authority(args)
-    entries = authority.issued()
-    rows = [(e.name, e.use, e.not_after, e.revoked or "in force", e.serial) for e in entries]
+    registry, entries = authority.registry(), authority.standings()
+    rows = [
+        (e.name, e.use, standing.value, e.not_after, f"{e.renew_from:%Y-%m-%d}", e.serial)
+        for e, standing in entries
+    ]
+    renew = [e.name for e, standing in entries if standing is Standing.RENEW]
+    held = {e.name for e, s in entries if s in (Standing.IN_FORCE, Standing.RENEW)}
+    lost = sorted({e.name for e, s in entries if s is Standing.EXPIRED} - held)
+    late, number = authority.crl_is_late(), registry.crl_number - registry.crl_ahead
     out.report(
         {
             "ca_sha256": authority.fingerprint,
+            "ca_not_after": f"{authority.not_after:%Y-%m-%dT%H:%M:%SZ}",
+            "crl_number": number,
+            "crl_next_update": registry.crl_next_update,
+            "crl_ahead": registry.crl_ahead,
+            "crl_out_of_date": late,
+            "renew": renew,
+            "expired": lost,
             "certificates": [
-                {"name": e.name, "use": e.use, "not_after": e.not_after, "revoked": e.revoked,
-                 "serial": e.serial}
-                for e in entries
+                {**_json(e), "use": e.use, "revoked": e.revoked, "standing": standing.value}
+                for e, standing in entries
             ],
         },
         [
-            f"CA SHA-256 {authority.fingerprint}",
-            *table(("name", "use", "until", "revoked", "serial"), rows),
+            f"CA SHA-256 {authority.fingerprint}, until {authority.not_after:%Y-%m-%d}",
+            f"list {number} until {registry.crl_next_update}, {registry.crl_ahead} ahead",
+            *table(("name", "use", "standing", "until", "renew from", "serial"), rows),
         ],
-    )  # fmt: skip
-    return ExitCode.OK
+    )
+    if renew:
+        out.say(f"to be renewed: {', '.join(renew)}; run: oem mtls renew")
+    if late:
+        out.say("the revocation list is out of date: every call is refused; run: oem mtls crl")
+    return ExitCode.FAILED if lost or late else ExitCode.OK
+
+
+def _issue_server(authority: CertificateAuthority, name: str, args: argparse.Namespace) -> Issued:
+    if args.dns or args.ip:
+        return authority.issue_server(name, dns=args.dns, ips=args.ip)
+    return authority.issue_server(name)
+
+
+def _json(entry: Issued) -> dict[str, object]:
+    return {"name": entry.name, "serial": entry.serial, "not_after": entry.not_after}
+
+
+def _record(args: argparse.Namespace, authority: CertificateAuthority) -> None:
+    """Write the registry of rotations that checklists ask for."""
+    from oem_daemon.site import Site
+    from oem_security import Keyring
+    from oem_security.mtls_registry import write_rotation
+
+    site = Site(args.site)
+    write_rotation(
+        site.tls_rotation,
+        authority.standings(),
+        authority.registry(),
+        authority.fingerprint,
+        Keyring.open(site.keys),
+    )
 
 
 def _authority(args: argparse.Namespace) -> CertificateAuthority:
