@@ -63,13 +63,15 @@ class Gateway:
         self._metrics = metrics
         self._clock = clock
         self._timeout_s = timeout_s
+        self._name = venue.name
+        self._at_once = venue.capabilities.answers_at_once
         self._sequencer = sequencer or (Sequencer() if venue.capabilities.sequential else None)
         self._instruments: Mapping[str, Instrument] | None = None
         self._shown: BreakerState | None = None
 
     @property
     def name(self) -> str:
-        return self._venue.name
+        return self._name
 
     @property
     def capabilities(self) -> Capabilities:
@@ -145,6 +147,12 @@ class Gateway:
                 self._metrics.budget(self.name, bucket, share)
 
     async def _timed(self, kind: RequestKind, request: Callable[[], Awaitable[T]]) -> T | Unknown:
+        if self._at_once:
+            started = time.perf_counter()
+            answer = await request()
+            if self._metrics is not None:
+                self._metrics.latency(self._name, kind.value, time.perf_counter() - started)
+            return answer
         async with self._sequencer.turn() if self._sequencer else contextlib.nullcontext():
             started = time.perf_counter()
             try:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter, Gauge, Histogram, write_to_textfile
+from prometheus_client import Counter, Gauge, write_to_textfile
 
 from oem_exec.breaker import BreakerState
 from oem_exec.model.enums import KillState
+from oem_exec.tally import TallyHistogram
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -51,23 +52,23 @@ class RouterMetrics:
         self._unknown = Gauge(
             "live_orders_unknown", "Orders whose outcome is not known", ["venue"], registry=registry
         )
-        self._latency = Histogram(
+        self._latency = TallyHistogram(
             "live_execution_latency_seconds",
             "Time of an order by phase",
-            ["venue", "phase"],
-            buckets=LATENCY_BUCKETS_S,
-            registry=registry,
+            ("venue", "phase"),
+            LATENCY_BUCKETS_S,
         )
         self._ratio = Gauge(
             "live_fill_ratio", "Filled share of the accepted quantity", ["venue"], registry=registry
         )
-        self._shares = Histogram(
+        self._shares = TallyHistogram(
             "live_filled_share",
             "Filled share of each accepted order that has ended",
-            ["venue"],
-            buckets=FILLED_SHARE_BUCKETS,
-            registry=registry,
+            ("venue",),
+            FILLED_SHARE_BUCKETS,
         )
+        registry.register(self._latency)
+        registry.register(self._shares)
         self._budget = Gauge(
             "live_budget_used_ratio",
             "Used share of a venue's rate limit",
@@ -86,7 +87,8 @@ class RouterMetrics:
             ["state"],
             registry=registry,
         )
-        self._children: dict[tuple[str, str, str], Counter | Histogram] = {}
+        self._children: dict[tuple[str, str, str], Counter] = {}
+        self._ratios: dict[str, Gauge] = {}
         self._fill_totals: dict[str, tuple[int, float]] = {}
 
     def order(self, venue: str, outcome: str) -> None:
@@ -107,19 +109,18 @@ class RouterMetrics:
 
     def latency(self, venue: str, phase: str, seconds: float) -> None:
         """Observe a phase: `durable`, `budget`, `venue` or `total`."""
-        key = ("latency", venue, phase)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = self._latency.labels(venue, phase)
-        child.observe(seconds)  # type: ignore[union-attr]
+        self._latency.observe((venue, phase), seconds)
 
     def finished(self, venue: str, filled_share: float) -> None:
         """Note the filled share of one accepted order that has ended."""
         count, total = self._fill_totals.get(venue, (0, 0.0))
         count, total = count + 1, total + filled_share
         self._fill_totals[venue] = count, total
-        self._ratio.labels(venue).set(total / count)
-        self._shares.labels(venue).observe(filled_share)
+        ratio = self._ratios.get(venue)
+        if ratio is None:
+            ratio = self._ratios[venue] = self._ratio.labels(venue)
+        ratio.set(total / count)
+        self._shares.observe((venue,), filled_share)
 
     def budget(self, venue: str, bucket: str, used_share: float) -> None:
         """Set how much of a rate limit is used."""
@@ -145,4 +146,4 @@ class RouterMetrics:
         child = self._children.get(key)
         if child is None:
             child = self._children[key] = counter.labels(venue, label)
-        return child  # type: ignore[return-value]
+        return child

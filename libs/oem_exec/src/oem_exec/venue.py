@@ -156,6 +156,7 @@ class Capabilities:
         duplicate_ids: What happens to a client order id used twice.
         sequential: Requests of one key must reach the venue one after the other.
         answers_with_fills: An accepted order's answer carries its fills.
+        answers_at_once: A call never waits for anything, so it needs no time-out.
         remembers: Orders outlive this process; a paper venue's do not.
         definite_errors: ccxt error classes that prove a refusal, by name.
         definite_text: Pattern of texts that prove a refusal where ccxt knows only `ExchangeError`:
@@ -176,6 +177,7 @@ class Capabilities:
     duplicate_ids: DuplicateIds = DuplicateIds.REFUSED
     sequential: bool = False
     answers_with_fills: bool = False
+    answers_at_once: bool = False
     remembers: bool = True
     definite_errors: frozenset[str] = frozenset()
     definite_text: str = ""

@@ -105,6 +105,8 @@ class PaperVenue:
             _decimal(self._settings.depth_share),
             self._settings.levels,
         )
+        at_once = self._settings.latency == FixedLatency(0.0)
+        self._capabilities = replace(PAPER_CAPABILITIES, answers_at_once=at_once)
         self._sleep = sleep
         self._name = name
         self._clock = clock or SystemClock()
@@ -126,7 +128,7 @@ class PaperVenue:
 
     @property
     def capabilities(self) -> Capabilities:
-        return PAPER_CAPABILITIES
+        return self._capabilities
 
     @property
     def account(self) -> Account:
