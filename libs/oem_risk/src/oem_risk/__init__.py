@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         zone_bounds,
     )
     from oem_risk.data.bars import Bars, common_times, read_bar_file, read_bars
+    from oem_risk.data.calibrate import calibrate, synthetic_like
     from oem_risk.data.ccxt_history import CcxtHistory
     from oem_risk.data.cross_check import cross_check
     from oem_risk.data.describe import (
@@ -215,6 +216,8 @@ if TYPE_CHECKING:
     )
 
 _EXPORTS = {
+    "calibrate": ".data.calibrate",
+    "synthetic_like": ".data.calibrate",
     "BrokenLimit": ".stress.reverse",
     "MildestScenario": ".stress.reverse",
     "ReverseStress": ".stress.reverse",
@@ -552,6 +555,7 @@ __all__ = [
     "brownian_drawdown_mean",
     "brownian_drawdown_probability",
     "brownian_ruin_probability",
+    "calibrate",
     "certifying_paths",
     "check_bars",
     "check_books",
@@ -647,6 +651,7 @@ __all__ = [
     "sortino_ratio",
     "symbol_of",
     "synthetic_bars",
+    "synthetic_like",
     "take_in",
     "tighter",
     "time_under_water",

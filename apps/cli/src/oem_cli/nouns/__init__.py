@@ -16,7 +16,7 @@ NOUNS: dict[str, str] = {
     "manifest": "sealed lists of files: make one, hold a folder against it",
     "vault": "secrets at rest: Argon2id and AES-256-GCM",
     "token": "issue and inspect operator tokens",
-    "data": "market data: import, fetch, check, manifests",
+    "data": "market data: import, fetch, generate, check, describe",
     "risk": "Paper Labs",
     "exec": "orders, kill switch, certification of a venue",
     "venue": "serve an imitation exchange on loopback",

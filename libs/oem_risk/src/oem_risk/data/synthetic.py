@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from oem_risk.data.bars import Bars
-from oem_risk.data.names import TIMEFRAME_NS
+from oem_risk.data.names import TIMEFRAME_NS, timeframe_ns
 from oem_risk.errors import DataProblem
 
 _STEPS_IN_BAR = 12
@@ -29,9 +30,10 @@ class SyntheticMarket:
         annual_drift: Mean log return per year.
         alpha: Weight of the last squared return, >= 0.
         beta: Weight of the last variance, >= 0; `alpha + beta` < 1.
-        jumps_per_year: Mean number of jumps.
-        jump_volatility: Standard deviation of a jump's log size.
+        jumps_per_year: Mean number of jumps, >= 0; at most one falls into a bar.
+        jump_volatility: Standard deviation of a jump's log size, in [0, 5].
         daily_volume: Mean traded base units per day, > 0.
+        jumps_excite: Whether a jump counts in `r²`, so that the bars after it are wild too.
     """
 
     start_price: float
@@ -42,15 +44,19 @@ class SyntheticMarket:
     jumps_per_year: float = 12.0
     jump_volatility: float = 0.03
     daily_volume: float = 20_000.0
+    jumps_excite: bool = True
 
     def __post_init__(self) -> None:
         fine = (
-            self.start_price > 0
+            0 < self.start_price < math.inf
+            and math.isfinite(self.annual_drift)
             and 0 < self.annual_volatility <= 5
             and self.alpha >= 0
             and self.beta >= 0
             and self.alpha + self.beta < 1
-            and self.daily_volume > 0
+            and self.jumps_per_year >= 0
+            and 0 <= self.jump_volatility <= 5
+            and 0 < self.daily_volume < math.inf
         )
         if not fine:
             raise DataProblem(
@@ -60,8 +66,20 @@ class SyntheticMarket:
             )
 
 
+def per_year(timeframe: str) -> float:
+    """Return how many bars of a timeframe a year of 365 days has."""
+    return 365 * 86_400 * 10**9 / timeframe_ns(timeframe)
+
+
 def synthetic_bars(
-    symbol: str, market: SyntheticMarket, *, timeframe: str, bars: int, seed: int
+    symbol: str,
+    market: SyntheticMarket,
+    *,
+    timeframe: str,
+    bars: int,
+    seed: int,
+    start_ns: int = _EPOCH_NS,
+    calibrated_to: str = "",
 ) -> Bars:
     """Return generated bars; the same arguments give the same bars.
 
@@ -71,52 +89,77 @@ def synthetic_bars(
         timeframe: A key of `TIMEFRAME_NS`.
         bars: How many, >= 1.
         seed: Root seed, >= 0.
+        start_ns: Opening time of the first bar, on the grid of the timeframe.
+        calibrated_to: History the parameters were fitted to; named in the source.
+
+    Raises:
+        DataProblem: No bar, an unknown timeframe, a negative seed, or a start off the grid.
     """
-    if bars < 1 or timeframe not in TIMEFRAME_NS:
+    if bars < 1 or timeframe not in TIMEFRAME_NS or seed < 0:
         raise DataProblem(
-            f"cannot generate {bars} bars of {timeframe!r}",
+            f"cannot generate {bars} bars of {timeframe!r} from seed {seed}",
             where="synthetic",
-            remedy="ask for at least one bar of " + ", ".join(TIMEFRAME_NS),
+            remedy="give a seed of at least 0 and ask for at least one bar of "
+            + ", ".join(TIMEFRAME_NS),
+        )
+    if start_ns < 0 or start_ns % TIMEFRAME_NS[timeframe]:
+        raise DataProblem(
+            f"the bars cannot start off the grid of {timeframe}",
+            where="start_ns",
+            remedy="start at a whole multiple of the timeframe",
         )
     name = int.from_bytes(hashlib.sha256(symbol.encode()).digest()[:8], "big")
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, name])))
-    per_year = 365 * 86_400 * 10**9 / TIMEFRAME_NS[timeframe]
-    variance = long_run = market.annual_volatility**2 / per_year
+    yearly = per_year(timeframe)
+    variance = long_run = market.annual_volatility**2 / yearly
     normal = rng.standard_normal((bars, _STEPS_IN_BAR))
-    jumps = rng.random(bars) < market.jumps_per_year / per_year
+    jumps = rng.random(bars) < market.jumps_per_year / yearly
     jump_size = rng.standard_normal(bars) * market.jump_volatility
     path = np.empty((bars, _STEPS_IN_BAR))
     for i in range(bars):
         path[i] = normal[i] * np.sqrt(variance / _STEPS_IN_BAR)
-        path[i, 0] += jump_size[i] if jumps[i] else 0.0
-        total = path[i].sum()
+        jump = jump_size[i] if jumps[i] else 0.0
+        total = path[i].sum() + (jump if market.jumps_excite else 0.0)
+        path[i, 0] += jump
         variance = (
             (1 - market.alpha - market.beta) * long_run
             + market.alpha * total**2
             + market.beta * variance
         )
-    path += market.annual_drift / per_year / _STEPS_IN_BAR
+    path += market.annual_drift / yearly / _STEPS_IN_BAR
     levels = np.log(market.start_price) + np.cumsum(path.ravel()).reshape(path.shape)
-    close = np.round(np.exp(levels[:, -1]), 2)
-    open_ = np.r_[round(market.start_price, 2), close[:-1]]
-    inside = np.round(np.exp(levels), 2)
+    # a price keeps five digits, however small it is
+    digits = max(2, 4 - math.floor(math.log10(market.start_price)))
+    tick = 10.0**-digits
+    close = np.maximum(np.round(np.exp(levels[:, -1]), digits), tick)
+    open_ = np.r_[max(round(market.start_price, digits), tick), close[:-1]]
+    inside = np.maximum(np.round(np.exp(levels), digits), tick)
     activity = np.abs(path).sum(axis=1) / np.abs(path).sum(axis=1).mean()
     per_bar = market.daily_volume * TIMEFRAME_NS[timeframe] / (86_400 * 10**9)
     volume = np.round(per_bar * activity * rng.lognormal(-0.02, 0.2, bars), 5)
+    like = f", calibrated to {calibrated_to}" if calibrated_to else ""
     parameters = json.dumps(
-        {"symbol": symbol, "timeframe": timeframe, "bars": bars, "seed": seed, **asdict(market)},
+        {
+            "symbol": symbol,
+            "timeframe": timeframe,
+            "bars": bars,
+            "seed": seed,
+            "start_ns": start_ns,
+            **asdict(market),
+        },
         sort_keys=True,
     )
     return Bars(
         symbol=symbol,
         timeframe=timeframe,
-        open_ns=_EPOCH_NS + np.arange(bars, dtype=np.int64) * TIMEFRAME_NS[timeframe],
+        open_ns=start_ns + np.arange(bars, dtype=np.int64) * TIMEFRAME_NS[timeframe],
         open=open_,
         high=np.maximum.reduce([inside.max(axis=1), open_, close]),
         low=np.minimum.reduce([inside.min(axis=1), open_, close]),
         close=close,
         volume=volume,
-        source=f"synthetic(seed={seed})",
+        source=f"synthetic(seed={seed}{like})",
         sha384=hashlib.sha384(parameters.encode()).hexdigest(),
         synthetic=True,
+        venue="synthetic",
     )
