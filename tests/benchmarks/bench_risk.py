@@ -39,7 +39,7 @@ def gbm() -> list[Result]:
             rng.standard_normal((BLOCK_PATHS, STEPS))
         return PATHS * STEPS / 1e6 / (time.perf_counter() - start)
 
-    value, baseline = alternate(lambda: _rate(model, PATHS), bare)
+    value, baseline = alternate(lambda: _rate(model, PATHS), bare, rounds=15)
     words = "bare Generator.standard_normal of the same count"
     return [Result("risk.paths.gbm", value, "M path-steps/s", words, baseline, ">= 0.5")]
 
@@ -90,20 +90,24 @@ def memory() -> list[Result]:
 
 
 def check() -> list[Result]:
-    """Pre-trade checks with 50 positions, against an empty function."""
-    engine = RiskEngine(shipped_profile("balanced"))
+    """A pre-trade check that passes nine limits and the switch, against an empty function."""
+    engine = RiskEngine(shipped_profile("balanced").model_copy(update={"max_open_positions": 60}))
     positions = {f"S{n}/USDT": (1.0, 100.0 + n) for n in range(50)}
     exposure = Exposure(
         equity=100_000.0, positions=positions, daily_pnl=-10.0, drawdown=0.01,
         gross_notional=sum(q * p for q, p in positions.values()), open_positions=50,
+        cost_today=12.0, volatility_notional=3_000.0,
     )  # fmt: skip
-    order = OrderFacts("S1/USDT", 0.5, 101.0, 12.0)
+    order = OrderFacts("S1/USDT", 0.5, 101.0, 12.0, volatility=0.6)
+    verdict = engine.check(order, exposure)
+    assert verdict.allowed
+    assert len(verdict.margins) == 9
 
     def empty() -> None:
         return None
 
     value, baseline = alternate(
-        lambda: _seconds(lambda: engine.check(order, exposure)), lambda: _seconds(empty)
+        lambda: _seconds(lambda: engine.check(order, exposure)), lambda: _seconds(empty), rounds=15
     )
     return [
         Result("risk.limits.check", value, "s", "an empty Python function call", baseline, "<= 100")

@@ -209,25 +209,38 @@ class RiskEngine:
             most_order, most_position, most_gross, target, budget,
             most_open, most_loss, most_fall, most_bps,
         ) = self._limits  # fmt: skip
+        by_order = 1 - notional / (most_order * equity)
+        by_position = 1 - after / (most_position * equity)
+        by_gross = 1 - (gross + added) / (most_gross * equity)
+        by_count = 1 - (exposure.open_positions + (not held)) / most_open
+        # a loss breaches its limit when it reaches it: the smallest step below 0 says so
+        by_day = (1 + exposure.daily_pnl / equity / most_loss) or -_STEP
+        by_fall = (1 - exposure.drawdown / most_fall) or -_STEP
+        by_cost = 1 - cost_bps / most_bps
+        by_budget = 1 - (exposure.cost_today + order_cost) / (budget * equity)
         margins = {
-            "order_size": 1 - notional / (most_order * equity),
-            "position": 1 - after / (most_position * equity),
-            "leverage": 1 - (gross + added) / (most_gross * equity),
-            "open_positions": 1 - (exposure.open_positions + (not held)) / most_open,
-            # a loss breaches its limit when it reaches it: the smallest step below 0 says so
-            "daily_loss": (1 + exposure.daily_pnl / equity / most_loss) or -_STEP,
-            "drawdown": (1 - exposure.drawdown / most_fall) or -_STEP,
-            "cost": 1 - cost_bps / most_bps,
-            "cost_budget": 1 - (exposure.cost_today + order_cost) / (budget * equity),
+            "order_size": by_order,
+            "position": by_position,
+            "leverage": by_gross,
+            "open_positions": by_count,
+            "daily_loss": by_day,
+            "drawdown": by_fall,
+            "cost": by_cost,
+            "cost_budget": by_budget,
         }
+        inside = (
+            by_order >= 0 and by_position >= 0 and by_gross >= 0 and by_count >= 0
+            and by_day >= 0 and by_fall >= 0 and by_cost >= 0 and by_budget >= 0
+        )  # fmt: skip
         if order.volatility is not None and exposure.volatility_notional is not None:
             volatile = exposure.volatility_notional + added * order.volatility
-            margins["volatility"] = 1 - volatile / (target * equity)
             if not math.isfinite(volatile):
                 return self._malformed(order, exposure, held)
+            margins["volatility"] = room = 1 - volatile / (target * equity)
+            inside = inside and room >= 0
         state = self._switch.position.state
-        if min(margins.values()) >= 0 and state is TradingState.ACTIVE:
-            return RiskVerdict(True, (), margins, reduces=False)
+        if inside and state is TradingState.ACTIVE:
+            return RiskVerdict(True, (), margins, False)  # keywords cost, on this one path
         reasons = [_REASONS[name] for name, room in margins.items() if room < 0]
         return RiskVerdict(False, (*_STATES[state], *reasons), margins, reduces=False)
 
