@@ -11,6 +11,7 @@ from pathlib import Path
 from oem_security.anchor_chain import AnchorSet, follow, open_first
 from oem_security.clock import Clock
 from oem_security.errors import InputError, JournalError, LicenseError, MalformedError
+from oem_security.journal.epoch import state_at
 from oem_security.journal.reader import read_journal
 from oem_security.journal.writer import Journal
 from oem_security.keyring import Keyring
@@ -34,6 +35,13 @@ def trusted_anchors(paths: LicensePaths, keyring: Keyring) -> AnchorSet | None:
     """
     path = anchor_log(paths)
     if not path.exists():
+        known = state_at(keyring.directory, path)
+        if known is not None and known.begun:
+            raise JournalError(
+                "the record of the trust anchors was deleted",
+                where=str(path),
+                remedy="restore it from a backup",
+            )
         return None
     found: AnchorSet | None = None
     for record in read_journal(path, keyring, {INSTALLED}):

@@ -205,7 +205,7 @@ def _pins(payload_type: PayloadType, root: Path, keyring: Keyring) -> Pins:
         return site_pins(keyring)
     anchors = load_anchors(LicensePaths(root / "var" / "licenses"), keyring)
     return {
-        Role.VENDOR_SIGN: (anchors.vendor,),
+        Role.VENDOR_SIGN: anchors.vendors,
         Role.DEVICE_MAC: tuple(envelope_mac(e) for e in keyring.usable(Purpose.DEVICE)),
     }
 

@@ -236,8 +236,8 @@ def verify_license(
             where=str(paths.state),
             remedy="restore it from a backup, or install the licence again",
         )
-    vendor, known_now = _trusted(data, paths, keyring, known)
-    found = open_license(data, vendor, keyring)
+    vendors, known_now = _trusted(data, paths, keyring, known)
+    found = open_license(data, vendors, keyring)
     now = clock.now_ns()
     if found.issued_ns < known.issued_ns:
         raise LicenseError(
@@ -248,8 +248,8 @@ def verify_license(
     _require_clock(found, now, paths)
     number, age = 0, 0
     since = known.time.signed(found.issued_ns)
-    if vendor is not None and (known.list_number or found.terms.list_max_age_days):
-        held, age = _revocations(found, vendor, paths, known, now)
+    if vendors is not None and (known.list_number or found.terms.list_max_age_days):
+        held, age = _revocations(found, vendors, paths, known, now)
         if held is not None:
             number, since = held.number, since.at_least(held.issued_ns)
     since = since.seen(now)
@@ -274,36 +274,39 @@ def verify_license(
             where=str(paths.license),
             remedy="run it on its own machine, or request a rebind from the vendor",
         )
-    trust = Trust.VENDOR if vendor is not None else Trust.SELF_SIGNED
+    trust = Trust.VENDOR if vendors is not None else Trust.SELF_SIGNED
     return CapabilityGuard(found, device, trust, number, age, now, clock)
 
 
-def open_license(data: bytes, vendor: PublicKey | None, keyring: Keyring) -> License:
+def open_license(
+    data: bytes, vendors: PublicKey | tuple[PublicKey, ...] | None, keyring: Keyring
+) -> License:
     """Verify a licence's signatures and return it.
 
     Args:
         data: The envelope.
-        vendor: The vendor's key; None for a licence the site signed itself.
+        vendors: The vendor's keys, or its one key; None for a licence the site signed itself.
         keyring: The site's keyring.
 
     Raises:
         SealError: It is not signed by them for this site.
         LicenseError: It is for another site.
     """
-    if vendor is None:
+    if vendors is None:
         kind, pins = PayloadType.LOCAL_LICENSE, site_pins(keyring)
     else:
         kind = PayloadType.LICENSE
         device: Pins = {
             Role.DEVICE_MAC: tuple(envelope_mac(e) for e in keyring.usable(Purpose.DEVICE))
         }
-        pins = {Role.VENDOR_SIGN: (vendor,), **device}
+        keys = (vendors,) if isinstance(vendors, PublicKey) else vendors
+        pins = {Role.VENDOR_SIGN: keys, **device}
     found = License.from_fields(Fields(open_envelope(data, kind, pins).value, "licence"))
     if found.site != keyring.id:
         raise LicenseError(
             "the licence is for another site", where=found.license_id, remedy="request your own"
         )
-    if vendor is None:
+    if vendors is None:
         require_little(found)
     return found
 
@@ -338,8 +341,8 @@ def installed_license(paths: LicensePaths, keyring: Keyring) -> License:
         what="licence",
         remedy="install one: oem license install FILE",
     )
-    vendor = None if is_self_signed(data) else load_anchors(paths, keyring).vendor
-    return open_license(data, vendor, keyring)
+    vendors = None if is_self_signed(data) else load_anchors(paths, keyring).vendors
+    return open_license(data, vendors, keyring)
 
 
 def is_self_signed(data: bytes) -> bool:
@@ -359,8 +362,8 @@ def load_anchors(paths: LicensePaths, keyring: Keyring) -> Anchors:
 
 def _trusted(
     data: bytes, paths: LicensePaths, keyring: Keyring, known: LicenseState
-) -> tuple[PublicKey | None, LicenseState]:
-    """Return the vendor's key, None for a self-signed licence, and the state that knows it.
+) -> tuple[tuple[PublicKey, ...] | None, LicenseState]:
+    """Return the vendor's keys, None for a self-signed licence, and the state that knows it.
 
     The seal of the trust anchors is the site's own, and so is that of the state: the very same
     bytes are not verified a second time.
@@ -369,9 +372,12 @@ def _trusted(
         return None, known
     digest = hashlib.sha384(anchor_bytes(paths.anchors)).hexdigest()
     if digest == known.anchors_sha384:
-        return PublicKey(Algorithm.ED25519, bytes.fromhex(known.vendor)), known
-    vendor = read_anchors(paths.anchors, keyring).vendor
-    return vendor, replace(known, anchors_sha384=digest, vendor=vendor.raw.hex())
+        raw = bytes.fromhex(known.vendor)
+        keys = (raw[at : at + 32] for at in range(0, len(raw), 32))
+        return tuple(PublicKey(Algorithm.ED25519, key) for key in keys), known
+    vendors = read_anchors(paths.anchors, keyring).vendors
+    known = replace(known, anchors_sha384=digest, vendor="".join(k.raw.hex() for k in vendors))
+    return vendors, known
 
 
 _LOCAL = json.dumps(PayloadType.LOCAL_LICENSE.value).encode()
@@ -388,7 +394,11 @@ def _require_clock(found: License, now: int, paths: LicensePaths) -> None:
 
 
 def _revocations(
-    found: License, vendor: PublicKey, paths: LicensePaths, known: LicenseState, now: int
+    found: License,
+    vendors: tuple[PublicKey, ...],
+    paths: LicensePaths,
+    known: LicenseState,
+    now: int,
 ) -> tuple[RevocationList | None, int]:
     """Return the list a licence was held against, and the age of the vendor's word in days."""
     from oem_security.license_revocations import (
@@ -399,7 +409,7 @@ def _revocations(
 
     held: RevocationList | None = None
     if known.list_number:
-        held = read_revocations(paths.revocations, vendor)
+        held = read_revocations(paths.revocations, *vendors)
         require_not_older(held, known.list_number)
         entry = held.revokes(found)
         if entry is not None:

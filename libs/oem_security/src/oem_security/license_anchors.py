@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +24,17 @@ class Anchors:
     Attributes:
         vendor: Ed25519 key that signs licences.
         transport: X25519 key that requests are encrypted to, raw.
+        older: Keys the vendor signed with before a roll-over; what they signed holds on.
     """
 
     vendor: PublicKey
     transport: bytes
+    older: tuple[PublicKey, ...] = ()
+
+    @property
+    def vendors(self) -> tuple[PublicKey, ...]:
+        """Every key that signs for the vendor, the active one first."""
+        return (self.vendor, *self.older)
 
     @classmethod
     def of(cls, vendor: Keyring) -> Anchors:
@@ -35,15 +43,25 @@ class Anchors:
         return cls(vendor.active(Purpose.VENDOR).public(Algorithm.ED25519), transport)
 
     def as_json(self) -> dict[str, object]:
-        return {"vendor": b64(self.vendor.raw), "transport": b64(self.transport)}
+        value: dict[str, object] = {
+            "vendor": b64(self.vendor.raw),
+            "transport": b64(self.transport),
+        }
+        if self.older:
+            value["older"] = [key.raw.hex() for key in self.older]
+        return value
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Anchors:
         """Return the anchors that a document states."""
         raw = fields.bytes_b64("vendor", length=32)
         transport = fields.bytes_b64("transport", length=32)
+        texts = fields.texts("older", max_items=16, max_length=64) if fields.has("older") else ()
         fields.done()
-        return cls(PublicKey(Algorithm.ED25519, raw), transport)
+        if not all(re.fullmatch("[0-9a-f]{64}", text) for text in texts):
+            fields.fail("older", "holds something else than Ed25519 keys")
+        older = tuple(PublicKey(Algorithm.ED25519, bytes.fromhex(text)) for text in texts)
+        return cls(PublicKey(Algorithm.ED25519, raw), transport, older)
 
 
 def save_anchors(path: Path, anchors: Anchors, keyring: Keyring) -> None:

@@ -95,8 +95,9 @@ def install_license(
         SealError: It is not signed by the trusted vendor for this site.
         LicenseError: It is for another site, or older than one that was installed already.
     """
-    vendor = None if is_self_signed(data) else load_anchors(paths, keyring).vendor
-    found = open_license(data, vendor, keyring)
+    anchors = None if is_self_signed(data) else load_anchors(paths, keyring)
+    vendor = anchors.vendor if anchors else None
+    found = open_license(data, anchors.vendors if anchors else None, keyring)
     noted = read_registry(paths.registry, keyring)
     if vendor is not None and noted.vendor not in ("", vendor.key_id):
         raise LicenseError(
@@ -151,7 +152,7 @@ def install_revocations(
         SealError: It is not signed by the trusted vendor.
         LicenseError: It is older than one installed already, or another one has its number.
     """
-    found = open_revocations(data, load_anchors(paths, keyring).vendor)
+    found = open_revocations(data, *load_anchors(paths, keyring).vendors)
     noted = read_registry(paths.registry, keyring)
     known = read_state(paths.state, keyring) or LicenseState(list_number=noted.list_number)
     newest = max(known.list_number, noted.list_number)

@@ -68,14 +68,14 @@ def seal_revocations(found: RevocationList, vendor: Keyring) -> bytes:
     return seal_bytes(canonical(payload), PayloadType.REVOCATIONS, vendor_signers(vendor))
 
 
-def open_revocations(data: bytes, vendor: PublicKey) -> RevocationList:
+def open_revocations(data: bytes, *vendors: PublicKey) -> RevocationList:
     """Verify a list and return it.
 
     Raises:
         SealError: It is not signed by this vendor.
         MalformedError: It is no list.
     """
-    pins = {Role.VENDOR_SIGN: (vendor,)}
+    pins = {Role.VENDOR_SIGN: vendors}
     return parse_revocations(open_envelope(data, PayloadType.REVOCATIONS, pins).value)
 
 
@@ -103,12 +103,12 @@ def parse_revocations(value: Json) -> RevocationList:
     return found
 
 
-def read_revocations(path: Path, vendor: PublicKey) -> RevocationList:
+def read_revocations(path: Path, *vendors: PublicKey) -> RevocationList:
     """Return the installed list, its signature verified each time: the site could forge a memory.
 
     Args:
         path: The file.
-        vendor: The vendor's key.
+        vendors: The vendor's keys.
 
     Raises:
         InputError: There is none.
@@ -117,7 +117,7 @@ def read_revocations(path: Path, vendor: PublicKey) -> RevocationList:
     data = read_bounded(
         path, _MAX_BYTES, what="revocation list", remedy="install one: oem license install FILE"
     )
-    return open_revocations(data, vendor)
+    return open_revocations(data, *vendors)
 
 
 def require_not_older(found: RevocationList, newest: int) -> None:

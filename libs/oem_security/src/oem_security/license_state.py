@@ -62,7 +62,7 @@ class LicenseState:
         revision: Its revision.
         list_number: Number of the newest revocation list that was installed; 0 for none.
         anchors_sha384: Digest of the trust anchors whose seal was verified, hex.
-        vendor: The vendor's key that stands in them, hex.
+        vendor: The vendor's keys that stand in them, hex, one after another.
         list_sha384: Digest of the revocation list that was installed, hex.
         lease: The fallback that was accepted last.
     """
