@@ -21,8 +21,17 @@ from prometheus_client import CollectorRegistry
 
 from exec_live_support import venue_of
 from exec_support import BTC, ListJournal, limit, make_router, market
-from oem_exec import PaperVenue, RouterMetrics, Side
-from oem_exec.simulation.matching import MatchingBook
+from oem_exec import (
+    Accepted,
+    Order,
+    OrderIntent,
+    OrderState,
+    PaperVenue,
+    RouterMetrics,
+    Side,
+    read_recording,
+)
+from oem_exec.simulation.recording import BookUpdates, Print
 
 DATA = Path(os.environ.get("OEM_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -188,43 +197,33 @@ def _sqlite_rate(folder: Path) -> float:
 
 
 def paper_replay() -> list[Result]:
-    import pyarrow.parquet as pq
-
-    book = pq.read_table(DATA / "books" / "binance_BTCUSDT.parquet").to_pandas()
-    trades = pq.read_table(DATA / "trades" / "binance_BTCUSDT.parquet").to_pandas()
-    are_bids = book["side"].str.startswith("b").to_list()
-    prices = (book["price"] * 100).round().astype("int64").to_list()
-    sizes = (book["size"] * 100_000).round().astype("int64").to_list()
-    times = book["timestamp"].astype("int64").to_numpy()
-    cuts = times.searchsorted(trades["timestamp"].astype("int64").to_numpy(), side="right").tolist()
-    trade_rows = list(
-        zip(
-            (trades["price"] * 100).round().astype("int64").to_list(),
-            (trades["size"] * 100_000).round().astype("int64").to_list(),
-            [Side.SELL if s.startswith("s") else Side.BUY for s in trades["side"]],
-            cuts,
-            strict=True,
-        )
+    recording = read_recording(
+        BTC,
+        books=DATA / "books" / "binance_BTCUSDT.parquet",
+        trades=DATA / "trades" / "binance_BTCUSDT.parquet",
     )
-    events = len(prices) + len(trade_rows)
+    changes = [event for event in recording.events if isinstance(event, BookUpdates)]
+    are_bids = [is_bid for event in changes for is_bid in event.are_bids]
+    prices = [price for event in changes for price in event.ticks]
+    sizes = [size for event in changes for size in event.lots]
+    first = next(event for event in recording.events if isinstance(event, Print))
 
     def subject() -> float:
-        matching = MatchingBook()
+        venue = PaperVenue([BTC])
         rng = Random(3)
-        middle = trade_rows[0][0]
-        for number in range(200):
-            side = Side.BUY if number % 2 else Side.SELL
-            away = rng.randrange(500, 20_000)
-            matching.rest(f"o{number}", "me", side, middle - side.sign * away, 1000)
+        with asyncio.Runner() as runner:
+            for number in range(200):
+                side = Side.BUY if number % 2 else Side.SELL
+                away = rng.randrange(500, 20_000)
+                price = BTC.tick_size * (first.ticks - side.sign * away)
+                intent = limit(f"r{number}", str(price), "0.01", side)
+                answer = runner.run(venue.place(_sent(intent)))
+                assert isinstance(answer, Accepted)
         started = time.perf_counter()
-        position = 0
-        for price, size, aggressor, cut in trade_rows:
-            if cut > position:
-                matching.replay(are_bids[position:cut], prices[position:cut], sizes[position:cut])
-                position = cut
-            matching.trade(price, size, aggressor)
-        matching.replay(are_bids[position:], prices[position:], sizes[position:])
-        return events / (time.perf_counter() - started)
+        events = venue.replay(recording)
+        elapsed = time.perf_counter() - started
+        assert any(order.filled for order in venue.exchange.orders.values())
+        return events / elapsed
 
     def baseline() -> float:
         bids: dict[int, int] = {}
@@ -249,6 +248,12 @@ def paper_replay() -> list[Result]:
             ">= 0.25",
         )
     ]
+
+
+def _sent(intent: OrderIntent) -> Order:
+    """Return an order as the router hands it to a venue."""
+    name = intent.client_order_id(0)
+    return Order(intent, name, "paper", 0, OrderState.SUBMITTING, intent.quantity, intent.price)
 
 
 def import_time() -> list[Result]:

@@ -326,14 +326,17 @@ class SimExchange:
         self, market: Market, ticks: int, lots: int, aggressor: Side, time_ns: int
     ) -> None:
         """Let an outside trade in ticks and lots happen."""
-        self.expire(time_ns)
-        price = market.price(ticks)
+        if self._dated:
+            self.expire(time_ns)
+        instrument = market.instrument
+        price = ticks * instrument.tick_size
         market.time_ns = time_ns
         market.last = price
-        market.tape.trade(price, market.quantity(lots), time_ns)
+        market.tape.trade(price, lots * instrument.lot_size, time_ns)
         if executions := market.book.trade(ticks, lots, aggressor):
             self._book(market, executions, time_ns)
-        self.wake_stops(market, price, price)
+        if self._stops:
+            self.wake_stops(market, price, price)
 
     def feed_range(self, symbol: str, low: Decimal, high: Decimal, last: Decimal) -> None:
         """Wake the stops that a bar's range reached."""

@@ -121,12 +121,14 @@ class MatchingBook:
 
     def trade(self, price: int, size: int, aggressor: Side) -> list[Execution]:
         """Let an outside trade happen; return the executions of resting orders it reaches."""
-        maker_side = aggressor.opposite
-        if maker_side is Side.BUY:
+        if aggressor is Side.SELL:
             if price > self._best_own_bid:
                 return []
+            maker_side = Side.BUY
         elif price < self._best_own_ask:
             return []
+        else:
+            maker_side = Side.SELL
         executions: list[Execution] = []
         left = size
         for resting in self._touched(maker_side, price):

@@ -86,24 +86,24 @@ class Replayer:
             time_ns: When it happens now; None takes the recorded time.
         """
         now = event.time_ns if time_ns is None else time_ns
-        if isinstance(event, BookUpdates):
+        if type(event) is BookUpdates:
             self._exchange.feed_updates(self._market, event, now)
             if self._wakes_by_touch:
                 self._wake()
             return len(event.ticks)
-        if isinstance(event, Print):
+        if type(event) is Print:
             self._exchange.feed_print(self._market, event.ticks, event.lots, event.aggressor, now)
             if self._makes_book:
                 self._make_book(now)
             return 1
-        if isinstance(event, Touch):
+        if type(event) is Touch:
             bids, asks = ((event.bid, event.bid_lots),), ((event.ask, event.ask_lots),)
             self._exchange.feed_touch(self._market, bids, asks, now)
             if self._wakes_by_touch:
                 self._wake()
-        elif isinstance(event, BarClose):
+        elif type(event) is BarClose:
             play_bar(self._exchange, self._symbol, event.candle, self._shape, now)
-        else:
+        elif type(event) is FundingSettled:
             self._settle(event, now)
         return 1
 
