@@ -94,6 +94,13 @@ def test_the_same_ledger_gives_the_same_report_on_the_screen_and_on_disk(oem: Sh
     assert all(",balanced," in line for line in lines[1:-1])
 
 
+def test_an_empty_ledger_is_analysed_without_a_figure(oem: Shell) -> None:
+    CostLedger.open(oem.site / "empty").close()
+    done = oem("tco", "analyze", "--ledger", oem.site / "empty", "--output", oem.site / "out")
+    assert (done["orders"], done["total_bps"], done["groups"]) == (0, None, [])
+    assert oem("report", "validate", oem.site / "out" / "tco.csv")["rows"] == 0
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

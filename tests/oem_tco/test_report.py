@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +306,22 @@ def test_an_empty_ledger_has_a_report_too(keys: Keyring, tmp_path: Path) -> None
     paths = write_report(analyze(LedgerRows((), ())), tmp_path, keys, generated_at_ns=0)
     check = validate_report(paths.csv, keys)
     assert (check.rows, dict(check.controls), check.total) == (0, {}, "")
+
+
+def test_orders_worth_less_than_a_minor_unit_have_a_report_too(
+    keys: Keyring, tmp_path: Path
+) -> None:
+    dust = [order(order_id=f"o{n}", quantity=Decimal("1E-11"), end_price=None) for n in range(6)]
+    result = analyze(LedgerRows(tuple(dust), ()))
+    assert result.total.notional == 0
+    reading = read_costs(result, (), stress=stress_costs(result, (), FEES))
+    paths = write_report(result, tmp_path, keys, generated_at_ns=0, reading=reading)
+    assert validate_report(paths.csv, keys).rows == 6
+
+
+def test_a_log_without_decisions_has_a_report_too(keys: Keyring, tmp_path: Path) -> None:
+    paths = write_decision_report([], tmp_path, keys)
+    assert validate_report(paths.csv, keys).rows == 0
 
 
 def test_a_figure_does_not_depend_on_the_readers_own_settings() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from decimal import Decimal
 
 import pytest
@@ -120,6 +121,10 @@ def good() -> str:
          "a row after the totals"),
         ("TOTAL,,Y", "TOTAL,,Z", "a total is missing"),
         ("a,b,", 'a,"b"x,', "not a CSV report"),
+        (",1,1,0.00000150", ",01,1,0.00000150", "column count holds"),
+        (",1,1,0.00000150", ", 1,1,0.00000150", "column count holds"),
+        (",1,1,0.00000150", ",1,1e0,0.00000150", "column quantity holds"),
+        ("a,b,", "=a,b,", "column id holds '=a'"),
     ],
 )  # fmt: skip
 def test_a_changed_line_is_found(before: str, after: str, match: str) -> None:
@@ -141,6 +146,13 @@ def test_a_table_without_currencies_has_one_total_even_when_it_is_empty() -> Non
     data = sheet_csv(Sheet(columns, ()))
     assert data == b"id,count\r\nTOTAL,0\r\n"
     assert read_csv(data, columns, "", "here").rows == ()
+
+
+def test_a_figure_that_is_none_is_an_empty_cell() -> None:
+    columns = (Column("id"), Column("bps", Kind.NUMBER))
+    data = sheet_csv(Sheet(columns, (("a", math.nan), ("b", math.inf), ("c", -0.0000001))))
+    assert data == b"id,bps\r\na,\r\nb,\r\nc,-0.000000\r\nTOTAL,\r\n"
+    assert read_csv(data, columns, "", "here").rows[0] == ("a", None)
 
 
 def test_a_pdf_names_its_csv_by_the_whole_digest() -> None:

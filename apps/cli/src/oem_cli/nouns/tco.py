@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,9 +149,9 @@ def _summary(
             "orders": group.costs.orders,
             "fills": group.costs.fills,
             "currency": group.currency,
-            "bps": {c.value: group.costs.bps(c) for c in oem_tco.Component},
-            "total_bps": group.costs.bps(),
-            "median_bps": group.median_bps,
+            "bps": {c.value: _known(group.costs.bps(c)) for c in oem_tco.Component},
+            "total_bps": _known(group.costs.bps()),
+            "median_bps": _known(group.median_bps),
         }
 
     total = result.total
@@ -160,21 +161,21 @@ def _summary(
     return {
         "orders": total.orders,
         "fills": total.fills,
-        "bps": {c.value: total.bps(c) if alone else None for c in oem_tco.Component},
-        "total_bps": total.bps() if alone else None,
+        "bps": {c.value: _known(total.bps(c)) if alone else None for c in oem_tco.Component},
+        "total_bps": _known(total.bps()) if alone else None,
         "currencies": [costs(group) for group in wholes],
         "by": list(by),
         "groups": [{"key": list(group.key), **costs(group)} for group in groups],
         "outliers": [{"order_id": o.order_id, "score": o.score} for o in reading.outliers],
         "trends": [
             {"key": list(t.key), "currency": t.currency, "direction": t.direction.value,
-             "slope_bps_per_day": t.fit.slope, "p_adjusted": t.p_adjusted}
+             "slope_bps_per_day": _known(t.fit.slope), "p_adjusted": t.p_adjusted}
             for t in reading.trends
         ],
         "worst": [{"order_id": w.order_id, "story": list(w.story)} for w in reading.worst],
         "stress": [
-            {"scenario": c.scenario, "currency": c.currency, "base_bps": c.base_bps,
-             "stressed_bps": c.total_bps}
+            {"scenario": c.scenario, "currency": c.currency, "base_bps": _known(c.base_bps),
+             "stressed_bps": _known(c.total_bps)}
             for c in (stress.costs if stress else ())
         ],
         "assumptions": list(stress.notes if stress else ()),
@@ -219,3 +220,8 @@ def _lines(
 def _total_line(group: oem_tco.GroupCost) -> str:
     costs = group.costs
     return f"total {costs.bps():+.3f} bps of {costs.orders} orders, {costs.fills} fills"
+
+
+def _known(figure: float) -> float | None:
+    """Return a figure as JSON can keep it: there is none of nothing traded."""
+    return figure if math.isfinite(figure) else None

@@ -93,7 +93,7 @@ def group_costs(
         members.setdefault((key, found.order.currency), []).append((found, fills))
     groups = []
     for (key, currency), costed in sorted(members.items(), key=lambda item: item[0]):
-        costs = sorted(bps(s.total, s.notional) for s, _ in costed)
+        costs = sorted(bps(s.total, s.notional) for s, _ in costed if s.notional)
         groups.append(
             GroupCost(
                 key,

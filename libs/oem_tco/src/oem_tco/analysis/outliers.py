@@ -68,6 +68,8 @@ def find_outliers(
     keys = [key_of(name, 1) for name in by]
     alike: dict[tuple[str, ...], list[Shortfall]] = {}
     for found in result.orders:
+        if not found.notional:
+            continue  # worth less than a minor unit: it has no basis points
         key = (*(of(found) for of in keys), found.order.currency)
         alike.setdefault(key, []).append(found)
     outliers = []

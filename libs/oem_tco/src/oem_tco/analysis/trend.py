@@ -99,7 +99,7 @@ def cost_trends(
         sums[1] += found.notional
     found_trends = []
     for (key, currency), buckets in sorted(series.items()):
-        starts = tuple(sorted(buckets))
+        starts = tuple(sorted(start for start, (_, notional) in buckets.items() if notional))
         costs = tuple(bps(*buckets[start]) for start in starts)
         fit = fit_trend([start / DAY_NS for start in starts], costs)
         found_trends.append((key, currency, starts, costs, fit))

@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import enum
 import io
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -202,7 +203,7 @@ def _text(column: Column, value: Cell) -> str:
         case Kind.QUANTITY if isinstance(value, Decimal):
             return format(value, "f")
         case Kind.NUMBER if isinstance(value, int | float):
-            return f"{value:.6f}"
+            return f"{value:.6f}" if math.isfinite(value) else ""
         case Kind.INTEGER if isinstance(value, int):
             return str(value)
         case _:
@@ -213,21 +214,23 @@ def _value(column: Column, text: str, where: str) -> Cell:
     if text == "":
         return None
     try:
-        match column.kind:
-            case Kind.AMOUNT:
-                return from_minor_text(text)
-            case Kind.TIME:
-                return parse_rfc3339(text)
-            case Kind.INTEGER:
-                return int(text)
-            case Kind.NUMBER:
-                return float(text)
-            case Kind.QUANTITY:
-                return Decimal(text)
-            case _:
-                return unsafe(text)
+        value = _READ[column.kind](text)
+        # one value has one text: `1_0`, ` 1` and a formula without its apostrophe are none
+        if _text(column, value) != text:
+            raise ValueError
     except (ValueError, ArithmeticError):
         raise wrong(f"column {column.name} holds {text!r}", where) from None
+    return value
+
+
+_READ: dict[Kind, Callable[[str], Cell]] = {
+    Kind.TEXT: unsafe,
+    Kind.INTEGER: int,
+    Kind.AMOUNT: from_minor_text,
+    Kind.QUANTITY: Decimal,
+    Kind.NUMBER: float,
+    Kind.TIME: parse_rfc3339,
+}
 
 
 def cells_of(columns: Sequence[Column], values: Mapping[str, Cell]) -> tuple[Cell, ...]:
