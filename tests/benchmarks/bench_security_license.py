@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -60,9 +61,12 @@ def verify() -> list[Result]:
 def command() -> list[Result]:
     """The whole process of `oem license verify`, probes of the device included."""
 
+    # an installed product has its bytecode; a development shell may forbid to keep it
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
     def wall(words: list[str]) -> float:
         start = time.perf_counter()
-        subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(words, stdout=subprocess.DEVNULL, check=True, env=environment)
         return time.perf_counter() - start
 
     with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ import argparse
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from oem_cli.exit_codes import ExitCode
 from oem_cli.nouns import NOUNS
@@ -16,14 +16,45 @@ Run = Callable[[argparse.Namespace, Output], ExitCode]
 DESCRIPTION = "Core OEM: licences, risk, execution and costs that can be proven to an auditor."
 
 
+class NounParser(argparse.ArgumentParser):
+    """The parser of one noun.
+
+    Attributes:
+        only_verb: Make this verb alone, because it stands on the command line; empty makes all.
+        verbs: The verbs it was given, made or not.
+    """
+
+    def __init__(self, *args: Any, only_verb: str = "", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.only_verb = only_verb
+        self.verbs: list[str] = []
+
+
+class _Ignored:
+    """Stands for the parser of a verb nobody asked for: takes every option and makes none."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def ignore(*_: object, **__: object) -> _Ignored:
+            return self
+
+        return ignore
+
+
 class Verbs:
     """Adds verbs to a noun's parser, each with `--site` and `--json`."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
-        self._verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+        self._verbs = parser.add_subparsers(
+            dest="verb", metavar="VERB", required=True, parser_class=argparse.ArgumentParser
+        )
+        self._noun = parser
 
     def add(self, name: str, run: Run, help: str) -> argparse.ArgumentParser:  # noqa: A002 - argparse's word
         """Add the verb `name`, run by `run`, and return its parser for its own options."""
+        if isinstance(self._noun, NounParser):
+            self._noun.verbs.append(name)
+            if self._noun.only_verb not in ("", name):
+                return cast("argparse.ArgumentParser", _Ignored())
         return with_common_options(self._verbs.add_parser(name, help=help, description=help), run)
 
 
@@ -53,15 +84,23 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     """Return the parser of the whole command.
 
     Args:
-        only: Import and fill this noun alone; the others are listed but stay empty. None fills
-            all, as the man pages and completions need.
+        only: Make and fill this noun alone, such as `license`, or this verb of it alone, such as
+            `license verify`; empty text lists all nouns and fills none; None fills all, as the
+            man pages and completions need.
     """
     parser = argparse.ArgumentParser(prog="oem", description=DESCRIPTION)
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    nouns = parser.add_subparsers(dest="noun", metavar="NOUN", required=True)
+    nouns = parser.add_subparsers(
+        dest="noun", metavar="NOUN", required=True, parser_class=NounParser
+    )
+    wanted, _, verb = (only or "").partition(" ")
     for noun, help_line in NOUNS.items():
-        sub = nouns.add_parser(noun, help=help_line, description=help_line)
-        if only is None or noun == only:
+        if wanted and noun != wanted:
+            continue
+        sub = nouns.add_parser(noun, help=help_line, description=help_line, only_verb=verb)
+        if only is None or noun == wanted:
             module: NounModule = importlib.import_module(f"oem_cli.nouns.{noun}")
             module.configure(sub)
+            if verb and sub.verbs and verb not in sub.verbs:
+                return build_parser(wanted)  # a verb that is not there: the message names all
     return parser

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import traceback
 from pathlib import Path
 
 from oem_cli.exit_codes import ExitCode
@@ -26,7 +24,9 @@ _EXIT_OF = {
 def run(argv: list[str]) -> int:
     """Run one command line; never raises for anything an operator can cause."""
     noun = next((word for word in argv if not word.startswith("-")), "")
-    parser = build_parser(only=noun if noun in NOUNS else "")
+    at = argv.index(noun) + 1 if noun in NOUNS else len(argv)
+    verb = argv[at] if at < len(argv) and not argv[at].startswith("-") else ""
+    parser = build_parser(only=f"{noun} {verb}".strip() if noun in NOUNS else "")
     try:
         args = parser.parse_args(argv)
     except SystemExit as stop:
@@ -68,6 +68,9 @@ def _category_of(error: Exception) -> Category | None:
 
 
 def _internal(error: Exception, output: Output) -> ExitCode:
+    import tempfile
+    import traceback
+
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="oem-crash-", suffix=".txt", delete=False

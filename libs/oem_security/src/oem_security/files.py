@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from oem_security.errors import InputError, MalformedError, StateError, StorageE
 
 PRIVATE_FILE = 0o600
 PRIVATE_DIR = 0o700
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -30,7 +30,8 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+        temporary = f"{path.parent}/.{path.name[:40]}.{os.urandom(8).hex()}"
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOEXEC, PRIVATE_FILE)
         with os.fdopen(handle, "wb") as stream:
             os.fchmod(stream.fileno(), mode)
             stream.write(data)
@@ -62,7 +63,7 @@ def read_bounded(path: Path, max_bytes: int, *, what: str, remedy: str = "") -> 
     """Read a regular file of at most `max_bytes`; devices, pipes and endless files are refused."""
     try:
         handle = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC
         )
     except FileNotFoundError:
         raise InputError(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import enum
 import hashlib
 import hmac
+import os
 import re
-import secrets
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -120,7 +120,7 @@ class Fingerprint:
                 where="fingerprint",
                 remedy="give the machine an identifier (systemd-machine-id-setup) and try again",
             )
-        salt = salt or secrets.token_hex(16)
+        salt = salt or os.urandom(16).hex()
         return cls(salt, {name: _digest(salt, name, text) for name, text in observation.items()})
 
     @classmethod
