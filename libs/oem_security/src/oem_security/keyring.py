@@ -6,7 +6,7 @@ import base64
 import enum
 import hmac
 import json
-import secrets
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,7 +127,7 @@ class Keyring:
         now = (clock or SystemClock()).now_ns()
         make_private_dir(directory)
         epochs = tuple(_new_epoch(p, 1, now, rules) for p in PURPOSES[kind])
-        keyring = cls(directory, kind, secrets.token_hex(8), epochs)
+        keyring = cls(directory, kind, os.urandom(8).hex(), epochs)
         keyring._save()
         return keyring
 
@@ -301,7 +301,7 @@ def _new_epoch(
     rule = rules.get(purpose, RotationRule())
     created = now_ns - now_ns % NS_PER_SECOND
     return KeyEpoch(
-        purpose, number, KeyState.ACTIVE, created, rule, secrets.token_bytes(SECRET_BYTES)
+        purpose, number, KeyState.ACTIVE, created, rule, os.urandom(SECRET_BYTES)
     )
 
 
