@@ -7,6 +7,7 @@ from decimal import Decimal
 from random import Random
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,8 +92,7 @@ def test_tables_cost_what_the_plain_ledger_says(
 
 def bytes_of(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
+    pq.write_table(table, sink)
     return sink.getvalue().to_pybytes()
 
 

@@ -111,6 +111,12 @@ if TYPE_CHECKING:
     from oem_tco.tables.fees import (
         FeeRules,
     )
+    from oem_tco.tables.files import (
+        ledger_tables,
+        order_totals,
+        write_costs,
+        write_partition,
+    )
     from oem_tco.tables.group import (
         GroupSpec,
         group_partitions,
@@ -186,6 +192,7 @@ _EXPORTS = {
         ".tables.markouts": "MarkoutMean markout_curve",
         ".tables.group": "GroupSpec group_partitions",
         ".tables.partition": "cost_partitions merge_costs split_tables",
+        ".tables.files": "ledger_tables order_totals write_costs write_partition",
     }.items()
     for name in names.split()
 }
@@ -309,6 +316,7 @@ __all__ = [
     "group_partitions",
     "last_moment",
     "ledger_markouts",
+    "ledger_tables",
     "ledger_volatility",
     "load_scenarios",
     "markout_curve",
@@ -316,6 +324,7 @@ __all__ = [
     "measure_slo",
     "merge_costs",
     "only_orders",
+    "order_totals",
     "read_costs",
     "read_ledger",
     "read_table",
@@ -333,8 +342,10 @@ __all__ = [
     "validate_report",
     "walk_costs_bps",
     "worst_orders",
+    "write_costs",
     "write_decision_report",
     "write_incident_report",
+    "write_partition",
     "write_report",
     "write_slo_report",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oem_cli.exit_codes import ExitCode
+from oem_cli.nouns.tco_tables import add_cost
 from oem_cli.output import Output, table
 from oem_cli.parser import Verbs
 
@@ -20,7 +21,9 @@ _BUCKETS = {"hour": 3_600, "day": 86_400, "week": 7 * 86_400}
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verbs of `oem tco`."""
-    analyze = Verbs(parser).add(
+    verbs = Verbs(parser)
+    add_cost(verbs)
+    analyze = verbs.add(
         "analyze", run_analyze, "split the costs of the site's ledger and write the sealed report"
     )
     analyze.add_argument(

@@ -159,7 +159,7 @@ class Decoder:
         """Return an id column as text, empty text where there is none."""
         column, array = self._array(name)
         if array is None:
-            return pa.array([""] * self.table.rows)
+            return pa.array([""] * self.table.rows, pa.string())
         if column.presence is Presence.REQUIRED:
             text = id_text(array)
             empty = pc.binary_length(text).to_numpy(zero_copy_only=False) == 0

@@ -154,7 +154,11 @@ class Findings:
         if not len(rows):
             return
         order = np.argsort(rows, kind="stable")
-        known = pa.array([""] * len(rows)) if names is None else names.take(pa.array(order))
+        known = (
+            pa.array([""] * len(rows), pa.string())
+            if names is None
+            else names.take(pa.array(order))
+        )
         self._found.append(
             Finding(code, treatment, table, column, text, rows[order].astype(np.int64), known)
         )

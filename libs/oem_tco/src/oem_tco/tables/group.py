@@ -297,7 +297,7 @@ def _sums(column: pa.ChunkedArray, code: Ints, groups: int) -> npt.NDArray[Any]:
 
 def _values(table: pa.Table, spec: GroupSpec) -> tuple[npt.NDArray[np.float64], Bools]:
     """Return the value of every row in basis points, and which rows have one."""
-    top, bottom = (table.column(name).cast(pa.float64()) for name in spec.value)
+    top, bottom = (table.column(name).cast(pa.float64(), safe=False) for name in spec.value)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = top.to_numpy() * 1e4 / bottom.to_numpy()
     return value + 0.0, np.isfinite(value)  # -0 and 0 are one value

@@ -1,0 +1,235 @@
+"""`oem tco cost`: costs of whole tables, from files of any origin."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oem_cli.exit_codes import ExitCode
+from oem_cli.output import Output, table
+from oem_cli.parser import Verbs
+
+if TYPE_CHECKING:
+    import oem_tco
+
+_TABLES = ("orders", "fills", "quotes", "funding", "volume", "rates")
+_SHOWN = 20
+
+
+def add_cost(verbs: Verbs) -> None:
+    """Add the verb `cost`."""
+    cost = verbs.add(
+        "cost", run_cost, "split the costs of tables of orders, fills and quotes, exactly"
+    )
+    for name in _TABLES:
+        words = "Parquet file, folder of them, or CSV"
+        default = " (default: the site's ledger)" if name in ("orders", "fills") else ""
+        cost.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{name}: {words}{default}")
+    cost.add_argument(
+        "--column", action="append", default=[], metavar="TABLE.NAME=THEIRS",
+        help="what a column is called in the file; may be repeated",
+    )  # fmt: skip
+    cost.add_argument(
+        "--constant", action="append", default=[], metavar="TABLE.NAME=TEXT",
+        help="text of a column that the file lacks, such as quotes.symbol=BTC/USDT",
+    )  # fmt: skip
+    cost.add_argument(
+        "--delay", choices=("whole_order", "filled_part"), default="whole_order",
+        help="what the delay is counted on (default: whole_order)",
+    )  # fmt: skip
+    cost.add_argument(
+        "--benchmark", default="", metavar="NAME[,NAME]",
+        help="arrival, decision, mid, twap, vwap, interval, close",
+    )  # fmt: skip
+    cost.add_argument(
+        "--markout", default="", metavar="SECONDS[,SECONDS]",
+        help="how long after each fill the market is looked at",
+    )  # fmt: skip
+    cost.add_argument(
+        "--by", default="symbol", metavar="DIM[,DIM]",
+        help="columns that the printed costs are grouped by, also hour and day (default: symbol)",
+    )  # fmt: skip
+    cost.add_argument(
+        "--max-quote-age", type=float, default=60.0, metavar="SECONDS",
+        help="age above which a quote does not count (default: 60)",
+    )  # fmt: skip
+    cost.add_argument(
+        "--clock-ahead", action="append", default=[], metavar="VENUE=MS",
+        help="by how many milliseconds a venue's clock is ahead of the site's; may be negative",
+    )  # fmt: skip
+    cost.add_argument("--fees", type=Path, metavar="DIR", help="folder of own fee schedules")
+    cost.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes to use (default: 1)"
+    )
+    cost.add_argument(
+        "--output", type=Path, metavar="DIR",
+        help="write orders, fills, findings, benchmarks and markouts as Parquet",
+    )  # fmt: skip
+    cost.add_argument(
+        "--strict", action="store_true", help="exit with 1 when a row is refused or left out"
+    )
+
+
+def run_cost(args: argparse.Namespace, out: Output) -> ExitCode:
+    """Split the costs of tables and print them by group, with everything found in the input."""
+    import oem_tco
+
+    costs = _costs(args, _rules(args))
+    by = tuple(name.strip() for name in args.by.split(",") if name.strip())
+    groups = oem_tco.group_partitions([costs.fills], oem_tco.GroupSpec(by)).to_pylist()
+    findings = costs.findings.sorted()
+    written = [] if args.output is None else oem_tco.write_costs(costs, args.output)
+    curve = () if costs.markouts is None else oem_tco.markout_curve(costs.markouts)
+    out.report(
+        {
+            "orders": costs.orders.num_rows,
+            "fills": costs.fills.num_rows,
+            "delay": costs.convention.value,
+            "totals": oem_tco.order_totals(costs),
+            "groups": groups,
+            "markouts": [
+                {"horizon_s": m.horizon_ns / 1e9, "mean_bps": m.mean_bps, "low_bps": m.low_bps,
+                 "high_bps": m.high_bps, "fills": m.fills}
+                for m in curve
+            ],
+            "findings": [
+                {"code": f.code.value, "treatment": f.treatment.value, "table": f.table.value,
+                 "column": f.column, "rows": f.rows.tolist(), "text": f.text}
+                for f in findings
+            ],
+            "written": [str(path) for path in written],
+        },
+        [*_lines(costs, groups, curve), *_found(findings), *map(str, written)],
+    )  # fmt: skip
+    lost = any(f.treatment in ("refused", "left_out") for f in findings)
+    return ExitCode.FAILED if args.strict and lost else ExitCode.OK
+
+
+def _costs(args: argparse.Namespace, rules: oem_tco.CostRules) -> oem_tco.TableCosts:
+    import oem_tco
+
+    names, constants = _by_table(args.column, "--column"), _by_table(args.constant, "--constant")
+    if (args.orders is None) != (args.fills is None):
+        raise oem_tco.InputError(
+            "orders and fills belong together", where="--orders, --fills", remedy="name both files"
+        )
+    read: dict[str, oem_tco.InputTable] = {}
+    if args.orders is None:
+        from oem_daemon.site import Site
+
+        read["orders"], read["fills"] = oem_tco.ledger_tables(Site(args.site).cost_ledger)
+    for name in _TABLES:
+        if (path := getattr(args, name)) is not None:
+            read[name] = oem_tco.read_table(
+                name, path, columns=names.get(name), constants=constants.get(name)
+            )
+    tables = oem_tco.TcoTables(**read)
+    if args.workers < 2:
+        return oem_tco.cost_tables(tables, rules)
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(args.workers, mp_context=get_context("forkserver")) as pool:
+        return oem_tco.cost_partitions(oem_tco.split_tables(tables, args.workers), rules, pool)
+
+
+def _rules(args: argparse.Namespace) -> oem_tco.CostRules:
+    import oem_tco
+
+    fees = None if args.fees is None else oem_tco.FeeBook.from_folder(args.fees)
+    ahead = {v: _number(ms, "--clock-ahead") for v, ms in _pairs(args.clock_ahead, "--clock-ahead")}
+    horizons = [_number(s, "--markout") for s in args.markout.split(",") if s.strip()]
+    try:
+        benchmarks = tuple(
+            oem_tco.Benchmark(name.strip()) for name in args.benchmark.split(",") if name.strip()
+        )
+    except ValueError as error:
+        raise oem_tco.InputError(
+            f"{error}", where="--benchmark",
+            remedy=f"name some of {', '.join(oem_tco.Benchmark)}",
+        ) from None  # fmt: skip
+    return oem_tco.CostRules(
+        convention=oem_tco.DelayConvention(args.delay),
+        max_quote_age_ns=round(args.max_quote_age * 1e9),
+        clock_ahead_ns={venue: round(ms * 1e6) for venue, ms in ahead.items()},
+        fees=oem_tco.FeeRules(book=fees),
+        benchmarks=benchmarks,
+        markouts_ns=tuple(round(s * 1e9) for s in horizons),
+    )
+
+
+def _pairs(given: list[str], flag: str) -> list[tuple[str, str]]:
+    import oem_tco
+
+    pairs = []
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not (name and equals and value):
+            raise oem_tco.InputError(f"{one!r} is no NAME=VALUE", where=flag, remedy="mend it")
+        pairs.append((name, value))
+    return pairs
+
+
+def _by_table(given: list[str], flag: str) -> dict[str, dict[str, str]]:
+    import oem_tco
+
+    found: dict[str, dict[str, str]] = {}
+    for name, value in _pairs(given, flag):
+        which, point, column = name.partition(".")
+        if which not in _TABLES or not (point and column):
+            raise oem_tco.InputError(
+                f"{name!r} names no column of a table", where=flag,
+                remedy=f"write TABLE.NAME, TABLE being one of {', '.join(_TABLES)}",
+            )  # fmt: skip
+        found.setdefault(which, {})[column] = value
+    return found
+
+
+def _number(text: str, flag: str) -> float:
+    import math
+
+    import oem_tco
+
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise oem_tco.InputError(f"{text!r} is no number", where=flag, remedy="give a number")
+    return value
+
+
+def _lines(
+    costs: oem_tco.TableCosts,
+    groups: list[dict[str, Any]],
+    curve: tuple[oem_tco.MarkoutMean, ...],
+) -> list[str]:
+    import oem_tco
+
+    lines = []
+    for currency, total in oem_tco.order_totals(costs).items():
+        rows = [(name, amount, f"{bps:+.3f}") for name, (amount, bps) in total.items()]
+        lines += table((f"{costs.orders.num_rows} orders", currency, "bps"), rows, right=(1, 2))
+    if groups:
+        keys = [name for name in groups[0] if not name.endswith(("_minor", "_bps"))]
+        quantiles = [name for name in groups[0] if name.endswith("_bps")]
+        body = [
+            [*(str(g[k]) for k in keys),
+             *("" if g[q] is None else f"{g[q]:+.3f}" for q in quantiles)]
+            for g in groups
+        ]  # fmt: skip
+        lines += ["", *table([*keys, *quantiles], body, right=range(len(keys) - 1, len(keys) + 4))]
+    for mean in curve:
+        lines.append(
+            f"markout after {mean.horizon_ns / 1e9:g} s: {mean.mean_bps:+.3f} bps "
+            f"({mean.low_bps:+.3f} to {mean.high_bps:+.3f}), {mean.fills} fills"
+        )
+    return lines
+
+
+def _found(findings: tuple[oem_tco.Finding, ...]) -> list[str]:
+    lines = [str(found) for found in findings[:_SHOWN]]
+    if len(findings) > _SHOWN:
+        lines.append(f"and {len(findings) - _SHOWN} more findings")
+    return lines
