@@ -83,14 +83,11 @@ def test_an_analysis_is_written_validated_and_tied_to_its_ledger(oem: Shell) -> 
     oem("report", "validate", code=4)
 
 
-def test_the_same_ledger_gives_the_same_report_on_the_screen_and_on_disk(oem: Shell) -> None:
+def test_one_profile_is_analysed_alone_and_shown_as_text(oem: Shell) -> None:
     shown = oem.text("tco", "analyze", "--profile", "balanced", "--output", oem.site / "a")
-    again = oem.text("tco", "analyze", "--profile", "balanced", "--output", oem.site / "b")
-    assert shown.replace("/a/tco", "/b/tco") == again
-    for name in ("tco.csv", "tco.pdf"):
-        assert (oem.site / "a" / name).read_bytes() == (oem.site / "b" / name).read_bytes()
-    lines = (oem.site / "a" / "tco.csv").read_text().splitlines()
     assert "outliers marked, none dropped" in shown
+    assert "all_at_once" in shown
+    lines = (oem.site / "a" / "tco.csv").read_text().splitlines()
     assert all(",balanced," in line for line in lines[1:-1])
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -392,6 +392,7 @@ def test_a_policy_that_contradicts_itself_is_refused(wrong: dict[str, Any]) -> N
         DecisionPolicy.model_validate(wrong)
 
 
+@settings(max_examples=25)
 @given(
     st.lists(
         st.tuples(st.floats(-100, 100), st.floats(0, 50), st.floats(0, 1), st.sampled_from("xy")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oem_tco import DecisionOrchestrator, DecisionPolicy, Reason, Verdict, smoke
@@ -31,6 +31,7 @@ def test_a_policy_with_every_rule_has_a_case_for_every_reason() -> None:
     assert result.without_rule == ()
 
 
+@settings(max_examples=15)
 @given(
     st.floats(-10_000, 10_000), st.floats(0, 1), st.floats(0.01, 10_000),
     st.floats(-10_000, 10_000), st.floats(0, 10), st.sets(st.integers(1, 7), max_size=3),
