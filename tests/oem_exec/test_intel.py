@@ -181,6 +181,9 @@ async def test_a_failed_poll_keeps_the_last_answer_and_says_why(says: object, pr
         async def acquire(self, venue: str, cost: Mapping[str, int], **_: bool) -> None:
             assert cost == {"weight": 1}
 
+        def settle(self, venue: str, cost: Mapping[str, int], took_s: float) -> None:
+            assert took_s >= 0
+
         def block(self, venue: str, seconds: float) -> None:
             blocked.append(seconds)
 

@@ -19,6 +19,8 @@ _RECORD = struct.Struct("<qqqq")
 """Full-again time, blocked-until time, last waiting cancel, units booked in total."""
 _NS = 1_000_000_000
 _CANCEL_MEMORY_NS = 50_000_000
+_MANY_UNITS = 40
+_LEAST_GUARD = 0.003
 
 
 class Budgets(Protocol):
@@ -26,6 +28,10 @@ class Budgets(Protocol):
 
     async def acquire(self, venue: str, cost: Mapping[str, int], *, urgent: bool = False) -> None:
         """Return when the request may be sent; `urgent` (cancels) goes before everything else."""
+        ...
+
+    def settle(self, venue: str, cost: Mapping[str, int], took_s: float) -> None:
+        """Say how long a request took from its `acquire` to its answer, or to giving it up."""
         ...
 
     def block(self, venue: str, seconds: float) -> None:
@@ -41,8 +47,14 @@ class TokenBucket:
     """One limit as a token bucket (GCRA, ITU-T I.371) in 32 bytes of a shared file.
 
     The state is the moment at which the bucket will be full again. Check and booking are one step
-    under the file's lock. Burst and refill together stay below the limit in *any* window of the
-    venue, fixed or sliding: `burst + rate × (window + guard) <= units`.
+    under the file's lock. In any window (t, t + window + guard], fixed or sliding, less than
+    `burst + rate × (window + guard)` units go, and the rate makes that `units + 1`: units are
+    whole, so at most `units` go. A request heavier than the burst waits until the bucket has been
+    empty for as long as the rest of it takes, which keeps the bound; it goes before others then.
+
+    That bounds what is sent. What arrives in a window is more by what was on its way when the
+    window began: the guard allows for that while answers take less than the guard; a request that
+    takes longer is booked a second time when its answer comes, inside that window.
 
     Args:
         memory: The mapped file.
@@ -50,7 +62,8 @@ class TokenBucket:
         offset: Where this bucket's record begins.
         limit: The venue's limit.
         burst_share: Share of the limit that may go at once.
-        guard_share: Share of the window by which requests may bunch up on their way.
+        used_share: Share of the limit that flows under load; what is left of it is the guard, by
+            which requests may bunch up on their way.
     """
 
     def __init__(
@@ -60,20 +73,24 @@ class TokenBucket:
         offset: int,
         limit: Limit,
         burst_share: float,
-        guard_share: float,
+        used_share: float,
     ) -> None:
         self._memory = memory
         self._descriptor = descriptor
         self._offset = offset
         self.limit = limit
-        self._burst = max(limit.units * burst_share, 1.0)
-        rate = (limit.units - self._burst) / (limit.window_s * (1 + guard_share))
-        if rate <= 0:
+        # two units let a late waiter catch up; a limit of few units has none to spare for that
+        self._burst = max(limit.units * burst_share, 2.0 if limit.units >= _MANY_UNITS else 1.0)
+        flowing = limit.units + 1 - self._burst
+        if flowing <= 0:
             raise BadSettings(
                 f"a limit of {limit.units} leaves no rate beside its burst",
                 where=limit.bucket,
                 remedy="give a larger limit or a smaller burst share",
             )
+        guard_share = max(_LEAST_GUARD, flowing / (limit.units * used_share) - 1)
+        self._guard_ns = int(limit.window_s * guard_share * _NS)
+        rate = flowing / (limit.window_s * (1 + guard_share))
         self._unit_ns = _NS / rate
         self._window_ns = int(limit.window_s * _NS)
 
@@ -92,25 +109,30 @@ class TokenBucket:
                 full_ns = now_ns  # written before a reboot set the clock back
             if blocked_ns > now_ns:
                 return int(blocked_ns - now_ns)
-            if not urgent and 0 <= now_ns - cancel_ns < _CANCEL_MEMORY_NS:
+            first = urgent or units > self._burst
+            if not first and 0 <= now_ns - cancel_ns < _CANCEL_MEMORY_NS:
                 return int(_CANCEL_MEMORY_NS - (now_ns - cancel_ns))
-            # a request heavier than the burst waits for an empty bucket and then overdraws it
-            allowance = max(self._burst, float(units)) * self._unit_ns
-            after = max(full_ns, now_ns) + int(units * self._unit_ns)
-            wait = int(after - now_ns - allowance)
+            wait = int(full_ns + (units - self._burst) * self._unit_ns - now_ns)
             if wait > 0:
-                if urgent:
+                if first:
                     _RECORD.pack_into(
                         self._memory, self._offset, full_ns, blocked_ns, now_ns, booked
                     )
                 return wait
-            cancel_ns = 0 if urgent else cancel_ns
+            after = max(full_ns, now_ns) + int(units * self._unit_ns)
+            cancel_ns = 0 if first else cancel_ns
             _RECORD.pack_into(
                 self._memory, self._offset, after, blocked_ns, cancel_ns, booked + units
             )
             return 0
         finally:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, _RECORD.size, self._offset)
+
+    def settle(self, units: int, took_ns: int, now_ns: int) -> None:
+        """Book a request again that was on its way for longer than the guard."""
+        if took_ns > self._guard_ns:
+            again = int(units * self._unit_ns)
+            self._change(lambda record: (max(record[0], now_ns) + again, *record[1:]))
 
     def give_back(self, units: int) -> None:
         """Undo a booking whose request was not sent."""
@@ -146,7 +168,8 @@ class SharedBudgets:
         directory: Where the files are; every process of the site names the same.
         limits: Venue to its limits.
         burst_share: Share of a limit that may go at once, 0 to 1; the rest flows evenly.
-        guard_share: Share of a window by which requests may bunch up between here and the venue.
+        used_share: Share of a limit that is used under load, 0 to 1; the rest is the time by which
+            requests may bunch up between here and the venue.
         monotonic_ns: A clock that all processes of the machine share.
         sleep: How to wait.
     """
@@ -157,7 +180,7 @@ class SharedBudgets:
         limits: Mapping[str, tuple[Limit, ...]],
         *,
         burst_share: float = 0.01,
-        guard_share: float = 0.005,
+        used_share: float = 0.975,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
         sleep: Callable[[float], object] = asyncio.sleep,
     ) -> None:
@@ -171,7 +194,7 @@ class SharedBudgets:
             for venue, venue_limits in limits.items():
                 if venue_limits:
                     self._open(
-                        directory / f"{venue}.budget", venue, venue_limits, burst_share, guard_share
+                        directory / f"{venue}.budget", venue, venue_limits, burst_share, used_share
                     )
         except OSError as error:
             self.close()
@@ -182,7 +205,7 @@ class SharedBudgets:
             ) from error
 
     def _open(
-        self, path: Path, venue: str, limits: tuple[Limit, ...], burst: float, guard: float
+        self, path: Path, venue: str, limits: tuple[Limit, ...], burst: float, used: float
     ) -> None:
         size = _RECORD.size * len(limits)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -191,7 +214,7 @@ class SharedBudgets:
         memory = mmap.mmap(descriptor, size)
         self._files.append((descriptor, memory))
         self._buckets[venue] = {
-            limit.bucket: TokenBucket(memory, descriptor, index * _RECORD.size, limit, burst, guard)
+            limit.bucket: TokenBucket(memory, descriptor, index * _RECORD.size, limit, burst, used)
             for index, limit in enumerate(limits)
         }
         self._waiting[venue] = asyncio.Lock()
@@ -241,6 +264,12 @@ class SharedBudgets:
             taken.append((bucket, units))
         return 0
 
+    def settle(self, venue: str, cost: Mapping[str, int], took_s: float) -> None:
+        buckets, now = self._buckets.get(venue, {}), self._now()
+        for name, units in cost.items():
+            if name in buckets and units > 0:
+                buckets[name].settle(units, int(took_s * _NS), now)
+
     def block(self, venue: str, seconds: float) -> None:
         until = self._now() + int(seconds * _NS)
         for bucket in self._buckets.get(venue, {}).values():
@@ -264,6 +293,9 @@ class Unlimited:
 
     async def acquire(self, venue: str, cost: Mapping[str, int], *, urgent: bool = False) -> None:
         """Return at once."""
+
+    def settle(self, venue: str, cost: Mapping[str, int], took_s: float) -> None:
+        """Nothing is limited here."""
 
     def block(self, venue: str, seconds: float) -> None:
         """Nothing is limited here."""

@@ -87,42 +87,46 @@ class Gateway:
             self._instruments = await self._venue.instruments()
         return self._instruments.get(symbol)
 
-    async def reserve_place(self) -> None:
-        """Wait for the budget of one order; call it before the order is made durable."""
-        await self._budget(RequestKind.PLACE)
+    async def reserve_place(self) -> float:
+        """Wait for the budget of one order; call it before the order is made durable.
 
-    async def place(self, order: Order) -> PlaceAnswer:
+        Returns:
+            The moment it was granted, for `place`.
+        """
+        return await self._budget(RequestKind.PLACE)
+
+    async def place(self, order: Order, granted_s: float) -> PlaceAnswer:
         """Send an order whose budget is reserved."""
-        answer = await self._timed(RequestKind.PLACE, lambda: self._venue.place(order))
+        answer = await self._timed(RequestKind.PLACE, lambda: self._venue.place(order), granted_s)
         return self._judged(answer)
 
     async def cancel(self, order: Order) -> CancelAnswer:
-        await self._budget(RequestKind.CANCEL)
-        answer = await self._timed(RequestKind.CANCEL, lambda: self._venue.cancel(order))
+        granted_s = await self._budget(RequestKind.CANCEL)
+        answer = await self._timed(RequestKind.CANCEL, lambda: self._venue.cancel(order), granted_s)
         return self._judged(answer)
 
     async def amend(self, order: Order, quantity: Decimal, price: Decimal | None) -> CancelAnswer:
-        await self._budget(RequestKind.AMEND)
+        granted_s = await self._budget(RequestKind.AMEND)
         answer = await self._timed(
-            RequestKind.AMEND, lambda: self._venue.amend(order, quantity, price)
+            RequestKind.AMEND, lambda: self._venue.amend(order, quantity, price), granted_s
         )
         return self._judged(answer)
 
     async def lookup(self, order: Order) -> LookupAnswer:
-        await self._budget(RequestKind.LOOKUP)
-        answer = await self._timed(RequestKind.LOOKUP, lambda: self._venue.lookup(order))
+        granted_s = await self._budget(RequestKind.LOOKUP)
+        answer = await self._timed(RequestKind.LOOKUP, lambda: self._venue.lookup(order), granted_s)
         return self._judged(answer)
 
     async def trades(self, order: Order) -> tuple[Fill, ...] | Unknown:
-        await self._budget(RequestKind.TRADES)
+        granted_s = await self._budget(RequestKind.TRADES)
         return self._judged(
-            await self._timed(RequestKind.TRADES, lambda: self._venue.trades(order))
+            await self._timed(RequestKind.TRADES, lambda: self._venue.trades(order), granted_s)
         )
 
     async def open_orders(self) -> tuple[VenueOrder, ...] | Unknown:
-        await self._budget(RequestKind.OPEN_ORDERS)
+        granted_s = await self._budget(RequestKind.OPEN_ORDERS)
         return self._judged(
-            await self._timed(RequestKind.OPEN_ORDERS, lambda: self._venue.open_orders())
+            await self._timed(RequestKind.OPEN_ORDERS, lambda: self._venue.open_orders(), granted_s)
         )
 
     async def account_trades(self, symbol: str, since_ns: int) -> tuple[VenueTrade, ...] | Unknown:
@@ -130,23 +134,26 @@ class Gateway:
         listed = getattr(self._venue, "account_trades", None)
         if listed is None:
             return ()
-        await self._budget(RequestKind.TRADES)
+        granted_s = await self._budget(RequestKind.TRADES)
         found: tuple[VenueTrade, ...] | Unknown = await self._timed(
-            RequestKind.TRADES, lambda: listed(symbol, since_ns)
+            RequestKind.TRADES, lambda: listed(symbol, since_ns), granted_s
         )
         return self._judged(found)
 
     async def close(self) -> None:
         await self._venue.close()
 
-    async def _budget(self, kind: RequestKind) -> None:
+    async def _budget(self, kind: RequestKind) -> float:
         cost = self._venue.capabilities.cost(kind)
         await self._budgets.acquire(self.name, cost, urgent=kind is RequestKind.CANCEL)
         if cost and self._metrics is not None:
             for bucket, share in self._budgets.used_share(self.name).items():
                 self._metrics.budget(self.name, bucket, share)
+        return time.monotonic()
 
-    async def _timed(self, kind: RequestKind, request: Callable[[], Awaitable[T]]) -> T | Unknown:
+    async def _timed(
+        self, kind: RequestKind, request: Callable[[], Awaitable[T]], granted_s: float
+    ) -> T | Unknown:
         if self._at_once:
             started = time.perf_counter()
             answer = await request()
@@ -161,6 +168,8 @@ class Gateway:
             except TimeoutError:
                 return Unknown(UnknownCause.TIMEOUT, f"no answer within {self._timeout_s} s")
             finally:
+                cost = self._venue.capabilities.cost(kind)
+                self._budgets.settle(self.name, cost, time.monotonic() - granted_s)
                 if self._metrics is not None:
                     self._metrics.latency(self.name, kind.value, time.perf_counter() - started)
 

@@ -493,7 +493,7 @@ class LiveExecutionRouter:
         price: Decimal | None,
     ) -> Order:
         """Make one order durable, send it, return it when certain or when patience ends."""
-        await gateway.reserve_place()
+        granted_s = await gateway.reserve_place()
         if attempt:
             # how the attempt before ended, and with which fills, must survive with this one
             await self._desk.durable()
@@ -529,7 +529,7 @@ class LiveExecutionRouter:
                 unsent(order, RefusalReason.NOT_SENT.value, self._clock.now_ns()), "outcome"
             )
             raise
-        answer = await gateway.place(order)
+        answer = await gateway.place(order, granted_s)
         return await self._placed(gateway, order, answer)
 
     async def _placed(self, gateway: Gateway, order: Order, answer: PlaceAnswer) -> Order:

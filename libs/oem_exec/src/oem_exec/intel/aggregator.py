@@ -255,7 +255,8 @@ class MarketIntelAggregator:
         source, market = self._sources[venue], self._markets[venue, symbol]
         if one in market.not_offered:
             return
-        await self._budgets.acquire(venue, source.capabilities.cost(one.request))
+        cost = source.capabilities.cost(one.request)
+        await self._budgets.acquire(venue, cost)
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self.settings.request_timeout_s):
@@ -266,6 +267,8 @@ class MarketIntelAggregator:
             market.problems[one] = f"{type(error).__name__}: {error}"
         else:
             self._answered(venue, market, one, answer, time.perf_counter() - started)
+        finally:
+            self._budgets.settle(venue, cost, time.perf_counter() - started)
         if self._metrics is not None:
             self._metrics.show(self.reading(venue, symbol))
 

@@ -1,0 +1,135 @@
+"""The limiter by the venue's own counters: real ccxt over a socket, one and three processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exec_live_support import server_of
+from oem_exec import Limit, SharedBudgets
+
+UNITS, WINDOW_S = 1000, 10.0
+
+WORKER = """
+import asyncio, os, sys, time
+from pathlib import Path
+from exec_live_support import venue_of
+from oem_exec import Limit, SharedBudgets
+from oem_exec.ccxt_venue.loader import load_exchange_class
+from oem_exec.venue import BookSnapshot
+load_exchange_class("binance")
+parent = os.getpid()
+for _ in range(int(sys.argv[5]) - 1):
+    if os.getpid() == parent:
+        os.fork()
+async def main():
+    limit = Limit("weight", int(sys.argv[3]), float(sys.argv[4]))
+    budgets = SharedBudgets(Path(sys.argv[2]), {"binance": (limit,)})
+    venue = venue_of(sys.argv[1])
+    async def counted(weight, work):
+        await budgets.acquire("binance", {"weight": weight})
+        granted = time.monotonic()
+        try:
+            return await work()
+        finally:
+            budgets.settle("binance", {"weight": weight}, time.monotonic() - granted)
+    await counted(20, venue.instruments)
+    # connections are made before, as a process that runs has them
+    await asyncio.gather(*(counted(1, venue._ccxt.fetch_time) for _ in range(8)))
+    print("ready", flush=True)
+    began = time.monotonic()
+    async def load():
+        while True:
+            answer = await counted(5, lambda: venue.book("BTC/USDT", 5))
+            assert isinstance(answer, BookSnapshot), (time.monotonic() - began, answer)
+    await asyncio.gather(*(load() for _ in range(8)))
+asyncio.run(main())
+"""
+
+
+def _counters(url: str) -> Any:
+    with urllib.request.urlopen(f"{url}/oem/counters") as answer:
+        return json.load(answer)["limits"]["weight"]
+
+
+@dataclass(frozen=True)
+class Counted:
+    processes: int
+    peak: int
+    refused: int
+    used: float
+
+
+async def _load(folder: Path, processes: int) -> Counted:
+    """Let processes ask for more than a venue allows; return what the venue counted."""
+    limits = {"weight_limit": UNITS, "weight_window_s": WINDOW_S, "order_limit": 1000}
+    async with server_of(limits=limits) as server:
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", WORKER,
+            server.url, str(folder), str(UNITS), str(WINDOW_S), str(processes),
+            stdout=asyncio.subprocess.PIPE, start_new_session=True,
+            env={"PYTHONPATH": str(Path(__file__).parents[1] / "support")},
+        )  # fmt: skip
+        try:
+            assert worker.stdout is not None
+            for _ in range(processes):
+                assert await worker.stdout.readline() == b"ready\n"
+            await asyncio.sleep(0.5)
+            began, before = time.monotonic(), await asyncio.to_thread(_counters, server.url)
+            await asyncio.sleep(1.1 * WINDOW_S)
+            ended, after = time.monotonic(), await asyncio.to_thread(_counters, server.url)
+            assert worker.returncode is None
+        finally:
+            os.killpg(worker.pid, signal.SIGKILL)
+            await worker.communicate()
+    used = (after["total"] - before["total"]) / ((ended - began) / WINDOW_S * UNITS)
+    return Counted(processes, after["peak"], after["refused"], used)
+
+
+async def test_the_venue_counts_97_percent_and_never_more_than_its_limit(tmp_path: Path) -> None:
+    for counted in await asyncio.gather(_load(tmp_path / "1", 1), _load(tmp_path / "3", 3)):
+        assert counted.refused == 0, counted
+        assert counted.peak <= UNITS
+        assert counted.used >= 0.97, counted
+
+
+@given(
+    units=st.integers(1, 300),
+    window_ms=st.integers(100, 60_000),
+    asks=st.lists(st.tuples(st.integers(0, 200_000), st.integers(1, 300), st.booleans())),
+)
+def test_prop_no_window_ever_holds_more_than_the_limit(
+    tmp_path_factory: pytest.TempPathFactory,
+    units: int,
+    window_ms: int,
+    asks: list[tuple[int, int, bool]],
+) -> None:
+    now = 10**15
+    limit = Limit("w", units, window_ms / 1000)
+    budgets = SharedBudgets(tmp_path_factory.mktemp("b"), {"v": (limit,)}, monotonic_ns=lambda: now)
+    bucket = budgets._buckets["v"]["w"]
+    granted: list[tuple[int, int]] = []
+    for pause_us, weight, urgent in asks * 3:
+        now += pause_us * 1000
+        weight = min(weight, units)
+        for _ in range(3):
+            if (wait := bucket.try_take(weight, now, urgent=urgent)) == 0:
+                granted.append((now, weight))
+                break
+            now += wait
+    budgets.close()
+    for index, (end, _) in enumerate(granted):
+        window = [w for at, w in granted[: index + 1] if at > end - window_ms * 1_000_000]
+        assert sum(window) <= units
