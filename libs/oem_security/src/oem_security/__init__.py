@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         VaultError,
     )
     from oem_security.fingerprint import (
+        Basis,
         Fingerprint,
         FingerprintVerdict,
         Match,
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
         probe_device,
         save_fingerprint,
     )
+    from oem_security.fingerprint_dongle import Pkcs11Dongle
+    from oem_security.fingerprint_tpm import TpmProbe
     from oem_security.journal.handover import (
         EntryServer,
         JournalClient,
@@ -71,18 +74,45 @@ if TYPE_CHECKING:
     from oem_security.license import (
         CapabilityGuard,
         License,
+        LicensePaths,
         LicenseTerms,
+        Trust,
         create_request,
         install_license,
+        installed_license,
         issue_license,
         verify_license,
     )
+    from oem_security.license_activation import (
+        pack_activation,
+        read_qr,
+        read_usb,
+        unpack_activation,
+        write_qr,
+        write_usb,
+    )
+    from oem_security.license_anchors import Anchors
+    from oem_security.license_backup import backup_license, read_backup, restore_license
+    from oem_security.license_install import install_revocations, self_sign_license, trust_vendor
+    from oem_security.license_issue import (
+        publish_revocations,
+        rebind_license,
+        renew_license,
+        revoke_license,
+    )
+    from oem_security.license_otp import support_code
+    from oem_security.license_registry import read_registry
+    from oem_security.license_request import read_request
+    from oem_security.license_revocations import RevocationList
+    from oem_security.license_seats import take_seat
+    from oem_security.license_terms import Fallback
     from oem_security.manifest.manifest import (
         Manifest,
         make_manifest,
         read_manifest,
         verify_tree,
     )
+    from oem_security.manifest.trust import Whitelist, judge_manifest
     from oem_security.manifest.versions import ManifestVersions
     from oem_security.mtls import CertificateAuthority
     from oem_security.mtls_peer import (
@@ -124,7 +154,7 @@ _EXPORTS = {
         ".errors": "Category CertificateError FingerprintError InputError JournalError "
         "JournalLockedError JournalStorageError KeyringError LicenseError MalformedError OemError "
         "OemSecurityError SealError StateError StorageError TokenError VaultError ManifestError",
-        ".fingerprint": "Fingerprint FingerprintVerdict Match compare load_fingerprint "
+        ".fingerprint": "Basis Fingerprint FingerprintVerdict Match compare load_fingerprint "
         "probe_device save_fingerprint",
         ".journal.handover": "EntryServer JournalClient checkpoint_journal hand_over",
         ".journal.proof": "InclusionProof check_inclusion prove",
@@ -135,7 +165,8 @@ _EXPORTS = {
         ".journal.writer": "Journal Receipt",
         ".keyring": "Keyring KeyringKind",
         ".keys": "Purpose RotationRule",
-        ".license": "CapabilityGuard License LicenseTerms create_request install_license "
+        ".license": "LicensePaths Trust installed_license CapabilityGuard License LicenseTerms "
+        "create_request install_license "
         "issue_license verify_license",
         ".mtls": "CertificateAuthority",
         ".mtls_peer": "PeerCheck PeerIdentity client_context grpc_server_credentials "
@@ -152,19 +183,37 @@ _EXPORTS = {
         ".vault.kdf": "KdfParameters",
         ".vault.legacy": "read_fernet read_plain",
         ".vault.vault": "Vault",
+        ".fingerprint_dongle": "Pkcs11Dongle",
+        ".fingerprint_tpm": "TpmProbe",
+        ".license_activation": "pack_activation read_qr read_usb unpack_activation write_qr "
+        "write_usb",
+        ".license_anchors": "Anchors",
+        ".license_backup": "backup_license read_backup restore_license",
+        ".license_install": "install_revocations self_sign_license trust_vendor",
+        ".license_issue": "publish_revocations rebind_license renew_license revoke_license",
+        ".license_otp": "support_code",
+        ".license_registry": "read_registry",
+        ".license_request": "read_request",
+        ".license_revocations": "RevocationList",
+        ".license_seats": "take_seat",
+        ".license_terms": "Fallback",
+        ".manifest.trust": "Whitelist judge_manifest",
     }.items()
     for name in names.split()
 }
 
 __all__ = [
     "AnchorSet",
+    "Anchors",
     "AuditReport",
+    "Basis",
     "CapabilityGuard",
     "Category",
     "CertificateAuthority",
     "CertificateError",
     "Clock",
     "EntryServer",
+    "Fallback",
     "Finding",
     "Fingerprint",
     "FingerprintError",
@@ -184,6 +233,7 @@ __all__ = [
     "KeyringKind",
     "License",
     "LicenseError",
+    "LicensePaths",
     "LicenseTerms",
     "MalformedError",
     "Manifest",
@@ -195,11 +245,13 @@ __all__ = [
     "PayloadType",
     "PeerCheck",
     "PeerIdentity",
+    "Pkcs11Dongle",
     "Principal",
     "Purpose",
     "Receipt",
     "Record",
     "Recovery",
+    "RevocationList",
     "RevokedTokens",
     "Rotation",
     "RotationPlan",
@@ -212,12 +264,16 @@ __all__ = [
     "SystemClock",
     "TokenError",
     "TokenVerifier",
+    "TpmProbe",
+    "Trust",
     "Vault",
     "VaultError",
+    "Whitelist",
     "Witness",
     "accept_totp",
     "add_signature",
     "audit_site",
+    "backup_license",
     "begin_anew",
     "check_inclusion",
     "check_succession",
@@ -235,8 +291,11 @@ __all__ = [
     "inspect_token",
     "install_anchors",
     "install_license",
+    "install_revocations",
+    "installed_license",
     "issue_license",
     "issue_token",
+    "judge_manifest",
     "key_status",
     "load_fingerprint",
     "make_manifest",
@@ -244,31 +303,49 @@ __all__ = [
     "open_envelope",
     "open_first",
     "open_payload",
+    "pack_activation",
     "plan_rotation",
     "probe_device",
     "prove",
+    "publish_revocations",
+    "read_backup",
     "read_fernet",
     "read_journal",
     "read_manifest",
     "read_plain",
+    "read_qr",
+    "read_registry",
+    "read_request",
+    "read_usb",
+    "rebind_license",
     "recover",
+    "renew_license",
     "require_tls13_for_grpc",
+    "restore_license",
     "revoke_key",
+    "revoke_license",
     "revoke_token",
     "rotate_keys",
     "save_fingerprint",
     "seal_file",
     "seal_path",
     "seal_payload",
+    "self_sign_license",
     "server_context",
     "set_rule",
+    "support_code",
+    "take_seat",
     "totp",
+    "trust_vendor",
     "trusted_anchors",
+    "unpack_activation",
     "verify_file",
     "verify_journal",
     "verify_license",
     "verify_tree",
     "witness_png",
+    "write_qr",
+    "write_usb",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)
