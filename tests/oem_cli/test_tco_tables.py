@@ -1,0 +1,98 @@
+"""`oem tco cost`: from files to costs, with the exit codes and words an operator sees."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from oem_cli.run import run
+from oem_tco import CostLedger, FillRow, OrderRow, analyze, group_partitions, shortfall
+from oem_tco.tables.group import GroupSpec
+from tco_support import fill, order
+from tco_tables import fills_of, orders_of, parts_of, plain_parts
+
+
+def files(folder: Path, orders: list[OrderRow], fills: list[FillRow]) -> list[str]:
+    pq.write_table(orders_of(orders).arrow(), folder / "orders.parquet")
+    pq.write_table(fills_of(fills).arrow(), folder / "fills.parquet")
+    return ["--orders", str(folder / "orders.parquet"), "--fills", str(folder / "fills.parquet")]
+
+
+def test_tables_are_costed_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    quotes = tmp_path / "quotes.csv"
+    quotes.write_text("ts,b,ask\n2,101,102\n7,110,111\n")
+    given = files(tmp_path, [order()], [fill(bid=None, ask=None), fill(fill_id="f2", order_id="x")])
+    command = [
+        "tco", "cost", *given, "--quotes", str(quotes), "--column", "quotes.time_ns=ts",
+        "--column", "quotes.bid=b", "--constant", "quotes.symbol=BTC/USDT", "--json",
+        "--benchmark", "mid,arrival", "--markout", "0.000000002", "--output", str(tmp_path / "out"),
+        "--by", "venue,hour", "--delay", "filled_part",
+    ]  # fmt: skip
+    assert run(command) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["orders"], said["fills"], said["delay"]) == (1, 1, "filled_part")
+    assert said["totals"]["USDT"]["spread"][0] == "2.00000000"
+    assert [f["code"] for f in said["findings"]] == ["fill_without_order"]
+    assert said["markouts"][0]["fills"] == 1
+    assert (said["groups"][0]["venue"], said["groups"][0]["hour"]) == ("paper", "00")
+    written = {Path(p).name: pq.read_table(p) for p in said["written"]}
+    assert sorted(written) == [
+        "benchmarks.parquet", "fills.parquet", "findings.parquet", "markouts.parquet",
+        "orders.parquet",
+    ]  # fmt: skip
+    found = group_partitions([tmp_path / "out" / "fills.parquet"], GroupSpec(("venue",)))
+    assert found.column("rows").to_pylist() == [1]
+    first = (tmp_path / "out" / "fills.parquet").read_bytes()
+    assert run([*command, "--workers", "2"]) == 0
+    assert (tmp_path / "out" / "fills.parquet").read_bytes() == first
+    assert run([*command[:-2], "--strict"]) == 1
+    assert "fill without order" not in capsys.readouterr().err
+
+
+def test_the_site_ledger_is_costed_as_the_plain_ledger_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = CostLedger.open(tmp_path / "var" / "tco")
+    for row in (order(status="open", end_price=None), order(order_id="o2"), order()):
+        ledger.record_order(row)
+    ledger.record_fill(fill())
+    ledger.record_fill(fill(fill_id="f2", order_id="o2", quantity=Decimal("1.5")))
+    rows = ledger.rows()
+    ledger.close()
+    out = tmp_path / "costs"
+    assert run(["tco", "cost", "--site", str(tmp_path), "--output", str(out)]) == 0
+    assert "impact_permanent" in capsys.readouterr().out
+    assert parts_of(pq.read_table(out / "orders.parquet")) == {
+        s.order.order_id: plain_parts(s) for s in analyze(rows).orders
+    }
+    assert (
+        plain_parts(shortfall(order(), [fill()]))
+        in parts_of(pq.read_table(out / "orders.parquet")).values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--benchmark", "open"], "name some of arrival"),
+        (["--markout", "soon"], "'soon' is no number"),
+        (["--column", "prices.bid=b"], "names no column of a table"),
+        (["--clock-ahead", "paper"], "is no NAME=VALUE"),
+        (["--quotes", "nowhere.csv"], "there is no such file"),
+        (["--column", "fills.price=p"], "fills lacks price"),
+        (["--by", "moon"], "no column moon"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], words: str
+) -> None:
+    given = files(tmp_path, [order()], [fill()])
+    assert run(["tco", "cost", *given, *more]) == 3
+    message = capsys.readouterr().err
+    assert words in message
+    assert message.count("\n") == 1
+    assert run(["tco", "cost", "--orders", "x.parquet"]) == 3
