@@ -37,7 +37,6 @@ class _Entry:
     order: Order | None
     fills: tuple[Fill, ...]
     contradiction: Contradiction | None
-    written: asyncio.Future[None]
     durable: bool = True
 
 
@@ -77,6 +76,7 @@ class Desk:
         self._recent: OrderedDict[str, Order] = OrderedDict()
         self._latest: dict[str, str] = {}
         self._entries: list[_Entry] = []
+        self._batch: asyncio.Event | None = None
         self._writer: asyncio.Task[None] | None = None
         self._failure: ExecError | None = None
         self._reported: set[tuple[str, str]] = set()
@@ -190,8 +190,9 @@ class Desk:
 
     async def durable(self) -> None:
         """Return when everything learnt so far is durable; raises when recording failed."""
-        if self._entries:
-            await asyncio.shield(self._entries[-1].written)
+        # batches are written one after the other: the newest one's end is the end of all
+        if self._batch is not None:
+            await self._batch.wait()
         self.check()
 
     async def note(self, kind: str, body: dict[str, object]) -> None:
@@ -299,14 +300,16 @@ class Desk:
             or order.cancel_requested
             or order.asked_quantity is not None
         )
-        entry = _Entry(kind, order, fills, contradiction, loop.create_future(), durable)
-        self._entries.append(entry)
+        if not self._entries or self._batch is None:
+            self._batch = asyncio.Event()
+        self._entries.append(_Entry(kind, order, fills, contradiction, durable))
         if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._write(), name="oem-exec-recorder")
 
     async def _write(self) -> None:
         while self._entries:
             batch, self._entries = self._entries, []
+            written = self._batch
             try:
                 self.check()
                 if self._journal is not None:
@@ -320,9 +323,8 @@ class Desk:
                         await self._guard_store(self._store.quarantine(e.contradiction))
             except ExecError as error:
                 self._failure = self._failure or error
-            for e in batch:
-                if not e.written.done():
-                    e.written.set_result(None)
+            if written is not None:
+                written.set()
 
     async def _append(self, kind: str, body: dict[str, object]) -> None:
         if self._journal is None:
