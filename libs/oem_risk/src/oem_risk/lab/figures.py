@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from PIL import Image
 
 from oem_risk.lab.backtest import VarBacktest
 from oem_risk.lab.run import LabResult, ProfileResult
@@ -36,7 +37,7 @@ def profile_figure(result: ProfileResult, bars_per_day: int, fixed_paths: int) -
     fan, deep = figure.subplots(1, 2)
     _fan(fan, result, bars_per_day)
     _drawdowns(deep, result, fixed_paths)
-    return _png(figure)
+    return _png(figure, gap_in=0.55)
 
 
 def _fan(axes: Axes, result: ProfileResult, bars_per_day: int) -> None:
@@ -84,12 +85,13 @@ def _drawdowns(axes: Axes, result: ProfileResult, fixed_paths: int) -> None:
     axes.errorbar([limit * 100], [centre], yerr=bar, color=_INK, capsize=3, marker="o",
                   markersize=3, linewidth=1.2, zorder=5)  # fmt: skip
     axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set_ylim(_FLOOR, 1.6)
     axes.set_xlim(0, at[-1] * 100)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y * 100:g} %"))
     axes.set_title("Probability of a drawdown at least this deep", **_TEXT)
     axes.set_xlabel("drawdown, % of the peak", **_TEXT)
-    axes.annotate(f"allowed {gate.limit:.0%}", (0.01, gate.limit), xytext=(2, 2), color=_RED,
+    axes.annotate(f"allowed {gate.limit:.0%}", (0.55, gate.limit), xytext=(2, 2), color=_RED,
                   xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=6.5,
                   va="bottom")  # fmt: skip
     left = limit > 0.6 * at[-1]
@@ -100,7 +102,7 @@ def _drawdowns(axes: Axes, result: ProfileResult, fixed_paths: int) -> None:
         xytext=(-4 if left else 4, 0), textcoords="offset points",
         ha="right" if left else "left", va="top", fontsize=6.5, color=_RED,
     )  # fmt: skip
-    axes.legend(loc="lower left", **_LEGEND)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.55, 1.0), **_LEGEND)
 
 
 def waterfall(result: ProfileResult) -> bytes:
@@ -136,7 +138,7 @@ def waterfall(result: ProfileResult) -> bytes:
     panels[0].set_ylabel("loss, % of equity", **_TEXT)
     panels[0].annotate("drawdown limit", (-0.4, limit), xytext=(0, 2), fontsize=6.5, color=_RED,
                        textcoords="offset points", va="bottom")  # fmt: skip
-    return _png(figure, ticks=6)
+    return _png(figure, ticks=6, gap_in=0.12, bottom_in=0.36)
 
 
 def stress_chart(result: LabResult) -> bytes:
@@ -161,7 +163,7 @@ def stress_chart(result: LabResult) -> bytes:
     axes.set_title("Stress tests: loss (hatched: taken by the book), red: limit", **_TEXT)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.2)
     axes.legend(ncols=4, loc="upper right", **_LEGEND)
-    return _png(figure)
+    return _png(figure, bottom_in=0.25)
 
 
 def backtest_chart(test: VarBacktest) -> bytes:
@@ -187,12 +189,22 @@ def backtest_chart(test: VarBacktest) -> bytes:
     return _png(figure)
 
 
-def _png(figure: Figure, ticks: float = 7) -> bytes:
+def _png(
+    figure: Figure, *, ticks: float = 7, gap_in: float = 0.0, bottom_in: float = 0.42
+) -> bytes:
+    """Draw the figure once and return it; margins are set, for finding them draws it twice more."""
+    width, height = (float(size) for size in figure.get_size_inches())
+    panels = len(figure.axes)
+    figure.subplots_adjust(
+        left=0.5 / width, right=1 - 0.08 / width, top=1 - 0.24 / height, bottom=bottom_in / height,
+        wspace=gap_in * panels / (width - 0.58 - gap_in * (panels - 1)),
+    )  # fmt: skip
     for axes in figure.axes:
         axes.tick_params(labelsize=ticks, colors=_INK)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure)
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    Image.fromarray(drawn[:, :, :3]).save(buffer, format="png")
     return buffer.getvalue()

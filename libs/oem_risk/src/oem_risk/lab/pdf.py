@@ -190,7 +190,7 @@ def _profile(
 def _limit_table(uses: tuple[LimitUse, ...]) -> Table:
     """Return each limit with how far the paths went into it, and a bar of the 95 % figure."""
     rows: list[list[object]] = [
-        ["Limit", "value", "median path", "95 % stay below", "furthest path", "95 % of the limit"]
+        ["Limit", "value", "median path", "95 % stay below", "furthest path", "95 % against limit"]
     ]
     rows += [
         [

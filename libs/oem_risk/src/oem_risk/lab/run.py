@@ -284,6 +284,12 @@ def _market(bars: Sequence[Bars]) -> Market:
     if not bars:
         raise LabProblem("no market data", where="bars", remedy="name at least one symbol")
     first = bars[0]
+    if len({b.symbol for b in bars}) < len(bars):
+        raise LabProblem(
+            "a symbol is given twice",
+            where=", ".join(b.symbol for b in bars),
+            remedy="give the bars of each symbol once",
+        )
     for other in bars[1:]:
         if not np.array_equal(other.open_ns, first.open_ns):
             raise LabProblem(
@@ -309,7 +315,21 @@ def _plan(
 ) -> Plan:
     if not strategies:
         raise LabProblem("no strategy to simulate", where="strategies", remedy="name at least one")
+    for strategy, share in strategies:
+        if not 0 < share <= 1:  # also refuses nan
+            raise LabProblem(
+                f"the share of {strategy.name} is {share}",
+                where="strategies",
+                remedy="give a share of capital above 0 and at most 1",
+            )
     observations = market.log_returns.shape[1]
+    if settings.horizon_days * market.bars_per_day > observations:
+        raise LabProblem(
+            f"the horizon of {settings.horizon_days} days is longer than the history of "
+            f"{observations / market.bars_per_day:.0f} days",
+            where="settings.horizon_days",
+            remedy="use a longer history or a shorter horizon",
+        )
     block = max(1.0, settings.mean_block_days * market.bars_per_day)
     if observations < 2 * block:
         raise LabProblem(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from oem_risk.errors import LabProblem
 from oem_risk.lab.verdict import Verdict
 from oem_risk.limits.profile import RiskProfile
 
@@ -158,7 +159,12 @@ def run_stress(
         depths: Usual base units on the buying side a bar, shape (symbols,).
         spread_bps: Usual spread.
         equity: Equity at the start, quote units.
+
+    Raises:
+        LabProblem: No symbol, prices or depths that are not finite and positive, as many of one
+            as of the other, a negative spread, or no equity.
     """
+    _require_market(prices, depths, spread_bps, equity)
     share = min(profile.max_position, profile.max_leverage / len(prices))
     held = share * equity / prices
     start = held.copy()
@@ -207,3 +213,22 @@ def run_stress(
             ("book", float(slippage / equity)),
         ),
     )
+
+
+def _require_market(
+    prices: NDArray[np.float64], depths: NDArray[np.float64], spread_bps: float, equity: float
+) -> None:
+    for name, column, least in (("prices", prices, 0.0), ("depths", depths, -1e-300)):
+        fine = np.ndim(column) == 1 and np.size(column) == np.size(prices) > 0
+        if not fine or not (np.isfinite(column).all() and (column > least).all()):
+            raise LabProblem(
+                f"{name} are not one finite number above 0 for each symbol",
+                where=name,
+                remedy="check the bars: a price is positive, a depth at least 0",
+            )
+    if not 0 <= spread_bps < np.inf or not 0 < equity < np.inf:
+        raise LabProblem(
+            f"the spread is {spread_bps} and the equity {equity}",
+            where="spread_bps, equity",
+            remedy="give a spread of at least 0 and an equity above 0",
+        )
