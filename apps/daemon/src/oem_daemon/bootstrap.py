@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 import oem_tco
 from oem_daemon.auth import Gatekeeper
+from oem_daemon.compliance import Compliance
 from oem_daemon.config.model import CoreConfig
 from oem_daemon.config.reader import config_hash, read_config
 from oem_daemon.cost_book import CostBook
@@ -153,10 +154,9 @@ def compose(
                 quote=config.runtime.symbols[0].split("/")[1],
                 fee_venue=place.fee_venue,
                 latency_ms=place.latency_ms,
-                compliance=oem_tco.ComplianceFacts(
-                    licence_features=frozenset(checked.guard.license.terms.features),
-                    mode=config.runtime.stage.value,
-                ),
+                compliance=Compliance(
+                    checked.guard, config.client, config.runtime.stage.value
+                ).facts,
             ),
             market=place.market,
             clock=place.clock,

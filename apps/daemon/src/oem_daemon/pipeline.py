@@ -70,14 +70,14 @@ class Terms:
         quote: Quote currency of every symbol.
         fee_venue: Venue whose fee schedule is charged.
         latency_ms: Expected time from decision to the venue's matching.
-        compliance: Facts of licence and operator for the compliance rules.
+        compliance: Tells the facts of licence and client as they stand now.
     """
 
     profile: str
     quote: str
     fee_venue: str
     latency_ms: float
-    compliance: oem_tco.ComplianceFacts
+    compliance: Callable[[], oem_tco.ComplianceFacts]
 
 
 class TradePipeline:
@@ -259,7 +259,7 @@ class TradePipeline:
             made,
             estimate,
             verdict.facts(),
-            terms.compliance,
+            terms.compliance(),
             oem_tco.StressFacts(
                 worst_latency_ms=10 * terms.latency_ms, volatility_bps_per_sqrt_s=volatility
             ),

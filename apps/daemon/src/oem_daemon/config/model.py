@@ -203,6 +203,18 @@ class MarketIntel(Section):
     )
 
 
+class Client(Section):
+    """What the operator has established of the client; the decision engine's rules ask for it.
+
+    Attributes:
+        kyc: The client is identified.
+        aml: The client passed the screening.
+    """
+
+    kyc: bool = True
+    aml: bool = True
+
+
 class Grpc(Section):
     """Where the gRPC API listens."""
 
@@ -228,6 +240,7 @@ class CoreConfig(Section):
     execution: Execution
     market_intel: MarketIntel = MarketIntel()
     decision_engine: DecisionPolicy = DecisionPolicy()
+    client: Client = Client()
     rbac: dict[Name, tuple[str, ...]] = Field(
         default_factory=lambda: {
             "operator": ("status:read", "trade:read", "trade:write", "trade:control"),

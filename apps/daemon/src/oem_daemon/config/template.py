@@ -61,6 +61,7 @@ market_intel:
   max_age_bars: 2.0           # older market data is marked stale and nothing is decided on it
 
 decision_engine: {}           # thresholds of the orchestrator; empty takes the shipped ones
+client: {kyc: true, aml: true}         # whether the client is identified and screened
 
 grpc: {host: 127.0.0.1, port: 0}       # port 0 takes a free one; see var/runtime/daemon.json
 metrics: {host: 127.0.0.1, port: 0}
