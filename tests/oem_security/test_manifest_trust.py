@@ -46,7 +46,7 @@ def listed(tmp_path: Path, site: Keyring) -> Whitelist:
 def test_a_vendors_and_a_sites_own_manifest_say_whose_they_are(
     site: Keyring, vendor: Keyring, bundle: Path, listed: Whitelist
 ) -> None:
-    key = Anchors.of(vendor).vendor
+    key = Anchors.of(vendor).vendors
     path = make_manifest(bundle, vendor, name="core", version=1)
     assert judge_manifest(path, key, site, listed).trust is Trust.VENDOR
     make_manifest(bundle, site, name="core", version=1)
@@ -58,21 +58,21 @@ def test_a_strangers_bundle_passes_by_the_whitelist_only_and_the_verdict_names_w
 ) -> None:
     stranger = Keyring.create(tmp_path / "stranger", KeyringKind.VENDOR)
     path = make_manifest(bundle, stranger, name="core", version=1)
-    for key in (Anchors.of(vendor).vendor, None):
+    for key in (Anchors.of(vendor).vendors, ()):
         with pytest.raises(SealError):
             judge_manifest(path, key, site, listed)
     listed.allow(path, operator="anna", reason="no EV certificate yet", days=3, clock=At())
-    judged = judge_manifest(path, Anchors.of(vendor).vendor, site, listed, clock=At())
+    judged = judge_manifest(path, Anchors.of(vendor).vendors, site, listed, clock=At())
     assert judged.trust is Trust.WHITELISTED
     assert judged.words.startswith("whitelisted by anna until 2027-01-18")
     assert judged.words.endswith("no EV certificate yet")
     assert judged.manifest.files[0].path == "a.txt"
     with pytest.raises(SealError, match="ended"):
-        judge_manifest(path, None, site, listed, clock=At(T0 + 3 * DAY))
+        judge_manifest(path, (), site, listed, clock=At(T0 + 3 * DAY))
     # the very same bytes, no others
     make_manifest(bundle, stranger, name="core", version=2)
     with pytest.raises(SealError):
-        judge_manifest(path, None, site, listed, clock=At())
+        judge_manifest(path, (), site, listed, clock=At())
 
 
 def test_the_whitelist_is_sealed_and_needs_who_and_why(
@@ -96,4 +96,4 @@ def test_the_whitelist_is_sealed_and_needs_who_and_why(
         listed.entries()
     (bundle / "MANIFEST.dsse.json").write_bytes(b"{}")
     with pytest.raises(OemSecurityError):
-        judge_manifest(path, None, site, Whitelist(tmp_path / "none", site))
+        judge_manifest(path, (), site, Whitelist(tmp_path / "none", site))

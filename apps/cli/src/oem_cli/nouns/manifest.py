@@ -62,8 +62,8 @@ def run_verify(args: argparse.Namespace, out: Output) -> ExitCode:
     path = args.folder / MANIFEST_NAME
     if args.bundle:
         paths = LicensePaths(site.licenses)
-        vendor = load_anchors(paths, keyring).vendor if paths.anchors.exists() else None
-        judged = judge_manifest(path, vendor, keyring, Whitelist(site.whitelist, keyring))
+        vendors = load_anchors(paths, keyring).vendors if paths.anchors.exists() else ()
+        judged = judge_manifest(path, vendors, keyring, Whitelist(site.whitelist, keyring))
     else:
         found = read_manifest(path, PayloadType.SITE_MANIFEST, site_pins(keyring))
         judged = Judged(found, Trust.SELF_SIGNED, Trust.SELF_SIGNED.value)

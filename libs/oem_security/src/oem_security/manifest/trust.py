@@ -7,7 +7,7 @@ a list the site seals. Whose word a manifest is stands in the verdict each time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,7 +151,7 @@ class Whitelist:
 
 def judge_manifest(
     path: Path,
-    vendor: PublicKey | None,
+    vendors: Sequence[PublicKey],
     keyring: Keyring,
     whitelist: Whitelist,
     *,
@@ -161,7 +161,7 @@ def judge_manifest(
 
     Args:
         path: The manifest.
-        vendor: The trusted vendor's key; None where there is none.
+        vendors: The trusted vendor's keys, `Anchors.vendors`; none where there is no vendor.
         keyring: The site's keyring.
         whitelist: The site's own list.
         clock: Tells the time.
@@ -175,9 +175,11 @@ def judge_manifest(
         opened = open_envelope(data, PayloadType.SITE_MANIFEST, site_pins(keyring))
         return Judged(parse_manifest(opened.value), Trust.SELF_SIGNED, Trust.SELF_SIGNED.value)
     refusal: SealError | None = None
-    if vendor is not None:
+    if vendors:
         try:
-            opened = open_envelope(data, PayloadType.BUNDLE_MANIFEST, {Role.VENDOR_SIGN: (vendor,)})
+            opened = open_envelope(
+                data, PayloadType.BUNDLE_MANIFEST, {Role.VENDOR_SIGN: tuple(vendors)}
+            )
             return Judged(parse_manifest(opened.value), Trust.VENDOR, Trust.VENDOR.value)
         except SealError as error:
             refusal = error
