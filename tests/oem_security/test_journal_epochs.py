@@ -269,6 +269,16 @@ def test_journal_state_malformed(log: Path, keys: Keyring) -> None:
     ):
         saved.write_bytes(damage)
         refused(log, keys, "state of the journal is damaged")
+    other = log.with_name("other.jsonl")
+    with pytest.raises(JournalError, match="damaged"):  # it may be the state of this very log
+        Journal.open(other, keys)
+    saved.rename(saved.with_suffix(".aside"))
+    Journal.open(other, keys).close()
+    saved.with_suffix(".aside").rename(saved)
+    assert verify_journal(other, keys, strict=True).closed
+    wrong = [finding for finding in audit_site(log.parent, keys).findings if not finding.ok]
+    assert str(saved) in {finding.where for finding in wrong}
+    assert not any("other" in finding.path for finding in wrong)
 
 
 # crash at segment rotation

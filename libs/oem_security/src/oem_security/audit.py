@@ -10,7 +10,7 @@ from pathlib import Path
 from oem_security.envelope import open_envelope, payload_type_of
 from oem_security.errors import JournalError, OemSecurityError
 from oem_security.files import lock
-from oem_security.journal.epoch import all_states
+from oem_security.journal.epoch import known_journals, state_of
 from oem_security.journal.head import HEAD_SUFFIX
 from oem_security.journal.reader import verify_journal
 from oem_security.journal.segments import closed_segments, journal_of, segment_path
@@ -81,19 +81,18 @@ def audit_site(root: Path, keyring: Keyring, paths: Iterable[Path] = ()) -> Audi
 def _deleted(root: Path, keyring: Keyring) -> list[Finding]:
     """Return the logs that the keyring knows and that left no file at all under `root`."""
     found = []
-    for state in all_states(keyring.directory):
+    for journal_id in known_journals(keyring.directory):
+        try:
+            state = state_of(keyring.directory, journal_id)
+        except JournalError as error:
+            name = f"journal {journal_id}"
+            found.append(Finding(name, "journal", error.what, error.where, error.remedy))
+            continue
         path = (keyring.directory / state.path).resolve()
         here = path.is_relative_to(root.resolve())
         if here and state.begun and not any(path.parent.glob(f"{path.name}*")):
-            found.append(
-                Finding(
-                    str(_relative(path, root)),
-                    "journal",
-                    "the log was deleted",
-                    str(path),
-                    "restore it from a backup",
-                )
-            )
+            name, remedy = str(_relative(path, root)), "restore it from a backup"
+            found.append(Finding(name, "journal", "the log was deleted", str(path), remedy))
     return found
 
 

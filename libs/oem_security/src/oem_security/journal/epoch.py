@@ -160,21 +160,34 @@ def state_of(keys: Path, journal_id: str) -> JournalState:
         ) from None
 
 
-def state_at(keys: Path, path: Path) -> JournalState | None:
-    """Return the state of the journal that belongs at `path`, None where there is none."""
-    wanted = relative(keys, path)
-    return next((state for state in all_states(keys) if state.path == wanted), None)
+def state_at(keys: Path, path: Path, *, whole_only: bool = False) -> JournalState | None:
+    """Return the state of the journal that belongs at `path`, None where there is none.
 
-
-def all_states(keys: Path) -> tuple[JournalState, ...]:
-    """Return the states of every journal that a keyring knows.
+    Args:
+        keys: The keyring's folder.
+        path: The journal.
+        whole_only: Pass over damaged states of whatever journal.
 
     Raises:
-        JournalError: One is damaged.
+        JournalError: A state is damaged, so that it may be the one.
     """
+    wanted = relative(keys, path)
+    for journal_id in known_journals(keys):
+        try:
+            state = state_of(keys, journal_id)
+        except JournalError:
+            if whole_only:
+                continue
+            raise
+        if state.path == wanted:
+            return state
+    return None
+
+
+def known_journals(keys: Path) -> tuple[str, ...]:
+    """Return the identifiers of every journal that a keyring has a state of."""
     folder = keys / STATE_DIR
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
-    return tuple(state_of(keys, file.stem) for file in files)
+    return tuple(file.stem for file in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
 
 
 def forget(keys: Path, state: JournalState) -> None:

@@ -128,7 +128,7 @@ def _size(path: Path) -> int:
 
 
 def _require_place(path: Path, keyring: Keyring, journal_id: str) -> None:
-    owner = state_at(keyring.directory, path)
+    owner = state_at(keyring.directory, path, whole_only=True)
     if owner is not None and owner.journal_id != journal_id:
         raise JournalError(
             f"another log belongs here: this is {journal_id}, expected {owner.journal_id}",
