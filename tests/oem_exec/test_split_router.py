@@ -132,8 +132,8 @@ class SlowAtA:
     """A budget that lets the first venue's requests wait."""
 
     async def acquire(self, venue: str, cost: Mapping[str, int], **_: bool) -> None:
-        assert cost == {"weight": 1}
-        await asyncio.sleep(0.05)
+        if cost:
+            await asyncio.sleep(0.05)
 
     def block(self, venue: str, seconds: float) -> None:
         raise AssertionError

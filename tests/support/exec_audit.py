@@ -8,7 +8,7 @@ from typing import Any
 from exec_faults import NEVER_LIVE
 from exec_world import World
 from oem_exec import Order
-from oem_exec.simulation.exchange import SimOrder
+from oem_exec.simulation.market import SimOrder
 
 
 def audit(world: World) -> list[str]:

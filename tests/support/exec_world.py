@@ -38,7 +38,8 @@ from oem_exec import (
 )
 from oem_exec.errors import ExecError, KillSwitchEngaged
 from oem_exec.model.enums import UnknownCause
-from oem_exec.simulation.exchange import SimExchange, SimOrder
+from oem_exec.simulation.exchange import SimExchange
+from oem_exec.simulation.market import SimOrder
 from oem_exec.venue import (
     Accepted,
     AmendMode,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 
-from oem_exec.errors import InvalidOrder, UnknownSymbol
+from oem_exec.errors import InvalidOrder
 from oem_exec.model.enums import (
     InstrumentKind,
     Liquidity,
-    OrderType,
     RefusalReason,
     Side,
     TimeInForce,
@@ -18,82 +17,16 @@ from oem_exec.model.enums import (
 from oem_exec.model.fill import Fill
 from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
-from oem_exec.model.market import FundingQuote, Ticker
+from oem_exec.model.market import Ticker
 from oem_exec.model.states import OrderState
 from oem_exec.simulation.account import Account, FundingPayment
-from oem_exec.simulation.matching import Execution, MatchingBook
+from oem_exec.simulation.admission import admit, needed, reducible
+from oem_exec.simulation.market import Market, Refusal, SimOrder
+from oem_exec.simulation.matching import Execution
 from oem_exec.simulation.recording import BookUpdates
-from oem_exec.simulation.tape import Tape
 from oem_security.clock import Clock
 
 _ZERO = Decimal(0)
-
-
-class Refusal(Exception):
-    """The simulated exchange refuses a request."""
-
-    def __init__(self, reason: RefusalReason, text: str) -> None:
-        super().__init__(text)
-        self.reason = reason
-        self.text = text
-
-
-@dataclass(slots=True)
-class SimOrder:
-    """An order inside the exchange; it changes as it trades."""
-
-    order_id: str
-    owner: str
-    client_order_id: str
-    intent: OrderIntent
-    quantity: Decimal
-    price: Decimal | None
-    created_ns: int
-    state: OrderState = OrderState.OPEN
-    filled: Decimal = _ZERO
-    notional: Decimal = _ZERO
-    fills: list[Fill] = field(default_factory=list)
-    updated_ns: int = 0
-    triggered: bool = True
-    reason: str = ""
-
-    @property
-    def remaining(self) -> Decimal:
-        return self.quantity - self.filled
-
-
-@dataclass(slots=True)
-class Market:
-    """One instrument with its book and its last price."""
-
-    instrument: Instrument
-    book: MatchingBook = field(default_factory=MatchingBook)
-    last: Decimal | None = None
-    time_ns: int = 0
-    tape: Tape = field(default_factory=Tape)
-    funding: FundingQuote | None = None
-
-    def ticks(self, price: Decimal) -> int:
-        return int(price / self.instrument.tick_size)
-
-    def lots(self, quantity: Decimal) -> int:
-        return int(quantity / self.instrument.lot_size)
-
-    def price(self, ticks: int) -> Decimal:
-        return ticks * self.instrument.tick_size
-
-    def quantity(self, lots: int) -> Decimal:
-        return lots * self.instrument.lot_size
-
-    @property
-    def reference(self) -> Decimal | None:
-        """Return the last price, else the middle of the book."""
-        if self.last is not None:
-            return self.last
-        bid, ask = self.book.best(Side.BUY), self.book.best(Side.SELL)
-        if bid is None or ask is None:
-            return None
-        return self.price(bid + ask) / 2
 
 
 class SimExchange:
@@ -155,7 +88,7 @@ class SimExchange:
     def place(self, owner: str, client_order_id: str, intent: OrderIntent) -> SimOrder:
         """Accept an order and match it; raises `Refusal` when nothing of it exists afterwards."""
         market = self.market(intent.symbol)
-        self._validate(owner, market, intent)
+        admit(self.account(owner), owner, market, intent)
         now = self._clock.now_ns()
         order = SimOrder(
             order_id=f"{self._prefix}{self._next_order}",
@@ -212,7 +145,7 @@ class SimExchange:
             raise Refusal(RefusalReason.INVALID, f"{order.filled} are executed already")
         held = self.account(order.owner).reserved.pop(order.order_id, None)
         try:
-            self._validate(order.owner, market, wanted, already=order.filled)
+            admit(self.account(order.owner), order.owner, market, wanted, already=order.filled)
         except Refusal:
             if held is not None:
                 self.account(order.owner).reserved[order.order_id] = held
@@ -270,14 +203,10 @@ class SimExchange:
     ) -> None:
         """Replace the outside liquidity of a symbol."""
         market = self.markets[symbol]
-        self.expire(time_ns)
-        market.time_ns = time_ns
-        self._book(
+        self.feed_touch(
             market,
-            market.book.replace(
-                [(market.ticks(p), market.lots(s)) for p, s in bids],
-                [(market.ticks(p), market.lots(s)) for p, s in asks],
-            ),
+            [(market.ticks(p), market.lots(s)) for p, s in bids],
+            [(market.ticks(p), market.lots(s)) for p, s in asks],
             time_ns,
         )
 
@@ -286,13 +215,7 @@ class SimExchange:
     ) -> None:
         """Let an outside trade happen: it fills resting orders and wakes stops."""
         market = self.markets[symbol]
-        self.expire(time_ns)
-        market.time_ns = time_ns
-        market.last = price
-        market.tape.trade(price, size, time_ns)
-        executions = market.book.trade(market.ticks(price), market.lots(size), aggressor)
-        self._book(market, executions, time_ns)
-        self.wake_stops(market, price, price)
+        self.feed_print(market, market.ticks(price), market.lots(size), aggressor, time_ns)
 
     def feed_updates(self, market: Market, updates: BookUpdates, time_ns: int) -> None:
         """Apply level updates in ticks and lots; a snapshot replaces all outside liquidity."""
@@ -372,73 +295,12 @@ class SimExchange:
 
     # inside
 
-    def _validate(
-        self, owner: str, market: Market, intent: OrderIntent, *, already: Decimal = _ZERO
-    ) -> None:
-        """Raise `Refusal` when an order would be refused; `already` of it is executed."""
-        instrument = market.instrument
-        try:
-            instrument.check(intent, market.reference)
-        except UnknownSymbol as error:
-            raise Refusal(RefusalReason.UNKNOWN_SYMBOL, error.what) from error
-        except InvalidOrder as error:
-            raise Refusal(RefusalReason.INVALID, error.what) from error
-        account = self.account(owner)
-        self._check_reduces(account, instrument, intent, already)
-        limit = market.ticks(intent.price) if intent.price is not None else None
-        if intent.type is OrderType.POST_ONLY and limit is not None:
-            best = market.book.best(intent.side.opposite)
-            if best is not None and (limit >= best if intent.side is Side.BUY else limit <= best):
-                raise Refusal(RefusalReason.WOULD_TAKE, "the order would take liquidity")
-        if intent.type is OrderType.MARKET and market.book.best(intent.side.opposite) is None:
-            raise Refusal(RefusalReason.NOT_FILLABLE, "the book is empty")
-        if intent.time_in_force is TimeInForce.FOK and not intent.type.needs_stop_price:
-            lots = market.lots(intent.quantity)
-            got = market.book.match(owner, intent.side, lots, limit)
-            if sum(part for _, part, _ in got) < lots:
-                raise Refusal(RefusalReason.NOT_FILLABLE, "fill or kill cannot be filled at once")
-        if not account.unlimited:
-            open_quantity = intent.quantity - already
-            price = intent.price if intent.price is not None else intent.stop_price
-            asset, amount = self._need(owner, market, intent, open_quantity, price)
-            if not account.affords(asset, amount):
-                raise Refusal(RefusalReason.INSUFFICIENT_FUNDS, f"insufficient balance of {asset}")
-
-    def _check_reduces(
-        self, account: Account, instrument: Instrument, intent: OrderIntent, already: Decimal
-    ) -> None:
-        if not intent.reduce_only or instrument.kind is not InstrumentKind.LINEAR_PERPETUAL:
-            return
-        held, _ = account.positions.get(intent.symbol, (_ZERO, _ZERO))
-        if held * intent.side.sign >= 0 or intent.quantity - already > abs(held):
-            raise Refusal(RefusalReason.INVALID, f"reduce-only against a position of {held}")
-
-    def _need(
-        self,
-        owner: str,
-        market: Market,
-        intent: OrderIntent,
-        quantity: Decimal,
-        price: Decimal | None,
-    ) -> tuple[str, Decimal]:
-        instrument = market.instrument
-        if instrument.kind is InstrumentKind.LINEAR_PERPETUAL:
-            return instrument.quote, _ZERO  # margin is the risk engine's business, not the venue's
-        if intent.side is Side.SELL:
-            return instrument.base, quantity
-        if price is None:
-            matched = market.book.match(owner, intent.side, market.lots(quantity), None)
-            cost = sum((market.price(p) * market.quantity(q) for p, q, _ in matched), _ZERO)
-        else:
-            cost = price * quantity
-        return instrument.quote, cost * (1 + max(instrument.taker_fee, instrument.maker_fee, _ZERO))
-
     def _reserve(self, market: Market, order: SimOrder) -> None:
         account = self.account(order.owner)
         if account.unlimited:
             return
         price = order.price if order.price is not None else order.intent.stop_price
-        asset, amount = self._need(order.owner, market, order.intent, order.remaining, price)
+        asset, amount = needed(order.owner, market, order.intent, order.remaining, price)
         account.reserve(order.order_id, asset, amount)
 
     def _enter(self, market: Market, order: SimOrder, *, entering: bool = True) -> None:
@@ -474,7 +336,10 @@ class SimExchange:
             price, quantity = market.price(execution.price), market.quantity(execution.quantity)
             maker = execution.liquidity is Liquidity.MAKER
             if order.order_id in self._reducing:
-                quantity = min(quantity, self._reducible(order))
+                quantity = min(
+                    quantity,
+                    reducible(self.account(order.owner), order.intent.symbol, order.intent.side),
+                )
                 if not quantity:
                     continue
             # taker and maker of one trade share its id, as on a real exchange
@@ -523,19 +388,13 @@ class SimExchange:
         if executions and self._reducing:
             self._trim(market)
 
-    def _reducible(self, order: SimOrder) -> Decimal:
-        """Return how much of the position an order may still close."""
-        positions = self.account(order.owner).positions
-        held, _ = positions.get(order.intent.symbol, (_ZERO, _ZERO))
-        return abs(held) if held * order.intent.side.sign < 0 else _ZERO
-
     def _trim(self, market: Market) -> None:
         """Cut reduce-only orders to what is left of the position; cancel those without any."""
         symbol = market.instrument.symbol
         for order in list(self._reducing.values()):
             if order.intent.symbol != symbol or not order.state.open:
                 continue
-            left = self._reducible(order)
+            left = reducible(self.account(order.owner), symbol, order.intent.side)
             if not left:
                 self.cancel(order)
             elif order.remaining > left:
@@ -576,7 +435,7 @@ class SimExchange:
         if account.unlimited or order.price is not None:
             return True  # a limit order's worst price was held since it was placed
         account.release(order.order_id)
-        asset, amount = self._need(order.owner, market, order.intent, order.remaining, None)
+        asset, amount = needed(order.owner, market, order.intent, order.remaining, None)
         return account.affords(asset, amount)
 
     def _forget(self) -> None:

@@ -16,8 +16,9 @@ from oem_exec.model.intent import OrderIntent
 from oem_exec.model.market import Candle, FundingQuote, Ticker
 from oem_exec.model.order import Order
 from oem_exec.simulation.account import Account, FundingPayment
-from oem_exec.simulation.exchange import Market, Refusal, SimExchange, SimOrder
+from oem_exec.simulation.exchange import SimExchange
 from oem_exec.simulation.latency import FixedLatency, LatencyModel
+from oem_exec.simulation.market import Market, Refusal, SimOrder
 from oem_exec.simulation.recording import Recording
 from oem_exec.simulation.replay import BookShape, Replayer, play_bar
 from oem_exec.simulation.tape import MINUTE_NS

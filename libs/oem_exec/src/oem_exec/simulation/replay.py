@@ -8,7 +8,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from oem_exec.model.enums import Side
 from oem_exec.model.market import Candle, FundingQuote
-from oem_exec.simulation.exchange import Market, SimExchange
+from oem_exec.simulation.exchange import SimExchange
+from oem_exec.simulation.market import Market
 from oem_exec.simulation.recording import (
     BarClose,
     BookUpdates,

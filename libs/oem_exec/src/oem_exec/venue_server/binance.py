@@ -16,7 +16,8 @@ from oem_exec.model.fill import Fill
 from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
 from oem_exec.model.states import OrderState
-from oem_exec.simulation.exchange import Refusal, SimExchange, SimOrder, balances_of
+from oem_exec.simulation.exchange import SimExchange, balances_of
+from oem_exec.simulation.market import Refusal, SimOrder
 from oem_exec.simulation.tape import DAY_NS
 from oem_exec.venue_server.dialect import Reply, Request
 from oem_exec.venue_server.limits import WindowCounter

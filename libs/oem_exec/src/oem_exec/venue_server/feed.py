@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from oem_exec.errors import BadSettings
 from oem_exec.model.enums import Side
 from oem_exec.model.instrument import Instrument
-from oem_exec.simulation.exchange import Refusal, SimExchange
+from oem_exec.simulation.exchange import SimExchange
+from oem_exec.simulation.market import Refusal
 from oem_exec.simulation.recording import Recording, read_recording
 from oem_exec.simulation.replay import Replayer
 from oem_exec.simulation.walk import synthetic_book

@@ -19,7 +19,8 @@ from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
 from oem_exec.model.market import Candle
 from oem_exec.model.states import OrderState
-from oem_exec.simulation.exchange import Refusal, SimExchange, SimOrder
+from oem_exec.simulation.exchange import SimExchange
+from oem_exec.simulation.market import Refusal, SimOrder
 from oem_exec.venue_server.dialect import Reply, Request
 from oem_exec.venue_server.limits import DecayingCounter
 from oem_security.clock import Clock
