@@ -172,3 +172,22 @@ async def test_refusals_name_the_reason(tmp_path: Path) -> None:
             order = await router.submit(limit("a", "59000", side=Side.SELL))
         assert order.reason.startswith("insufficient_funds")
         store.close()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("kind", [FaultKind.TRUNCATED, FaultKind.HTML])
+async def test_a_cut_answer_to_a_look_up_is_no_proof_of_absence(
+    tmp_path: Path, dialect: str, kind: FaultKind
+) -> None:
+    place = "order" if dialect == "binance" else "AddOrder"
+    find = "order" if dialect == "binance" else "Orders"
+    lost = FaultRule(kind=FaultKind.DROP_AFTER, method="POST", path=place, times=1)
+    cut = FaultRule(kind=kind, method="GET" if dialect == "binance" else "POST", path=find, times=4)
+    async with live(dialect, lost, cut) as (server, venue):
+        await venue.instruments()
+        router, store = make_router(tmp_path, [venue])
+        async with router:
+            order = await router.submit(limit("a", "59000"))
+        assert (order.state, order.attempt) == (OrderState.OPEN, 0), order.reason
+        assert len(server.exchange.orders) == 1
+        store.close()

@@ -29,14 +29,21 @@ class Script:
     posts: list[tuple[str, Any]] = field(default_factory=list)
     gets: dict[str, str] = field(default_factory=dict)
     """Last part of a path to the body a GET of it is answered with."""
+    replies: dict[str, str] = field(default_factory=dict)
+    """Last part of a path to the body a POST of it is answered with, in place of `body`."""
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    """Every GET's path and query as it arrived."""
 
     async def answer(self, request: web.Request) -> web.Response:
+        if request.method == "GET":
+            self.asked.append((request.path, dict(request.query)))
         if request.method == "GET" and (said := self.gets.get(request.path.rpartition("/")[2])):
             return web.Response(text=said, content_type="application/json")
         if request.method == "GET":
             return web.json_response(KNOWN)
         self.posts.append((request.path, json.loads(await request.text())))
-        return web.Response(status=self.status, text=self.body, content_type=self.content_type)
+        body = self.replies.get(request.path.rpartition("/")[2], self.body)
+        return web.Response(status=self.status, text=body, content_type=self.content_type)
 
 
 @contextlib.asynccontextmanager
@@ -72,11 +79,13 @@ async def scripted(
         await runner.cleanup()
 
 
-def order(venue: str) -> Order:
+def order(venue: str, *, linear: bool = False, reduce_only: bool = False) -> Order:
     """Return a limit order as the router would send it."""
+    symbol = "BTC/USDT:USDT" if linear else "BTC/USDT"
     intent = OrderIntent(
-        "a", "BTC/USDT", Side.BUY, Decimal("0.01"), OrderType.LIMIT, Decimal(60000)
-    )
+        "a", symbol, Side.BUY, Decimal("0.01"), OrderType.LIMIT, Decimal(60000),
+        reduce_only=reduce_only,
+    )  # fmt: skip
     return Order(
         intent, intent.client_order_id(0), venue, 0, OrderState.SUBMITTING, intent.quantity,
         intent.price,

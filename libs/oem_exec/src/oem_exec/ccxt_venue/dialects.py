@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from oem_exec.model.enums import OrderType, TimeInForce
+from oem_exec.model.enums import OrderType, Side, TimeInForce
 from oem_exec.model.order import Order
 
 Params = dict[str, Any]
@@ -27,6 +27,11 @@ class Dialect:
             `triggerPrice` in silence and would send a stop as a plain order.
         spot_only: Order types that are not routed for perpetuals: where they live among orders of
             another kind, a look-up by client id would not find them.
+        trade_params: Parameters that ask for one order's trades alone; none where the venue lists
+            the account's trades only, from which the order's are taken.
+        refuses: Why an order cannot be sent as it is meant; None when it can.
+        lists: Part of a path to the keys that its answers must hold, where an answer without them
+            would read as "no such order".
     """
 
     place: Callable[[Order, float], Params]
@@ -35,6 +40,9 @@ class Dialect:
     options: Mapping[str, Any]
     stop_param: str = "triggerPrice"
     spot_only: frozenset[OrderType] = frozenset()
+    trade_params: Callable[[Order], Params] = lambda _: {}
+    refuses: Callable[[Order], str | None] = lambda _: None
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def dialect_of(venue: str) -> Dialect:
@@ -113,6 +121,13 @@ async def _coinbase_find(exchange: Any, order: Order) -> list[Any]:
     return _named(await exchange.fetch_orders(order.intent.symbol, since_ms, 250), order)
 
 
+def _coinbase_refuses(order: Order) -> str | None:
+    intent = order.intent
+    if intent.type is OrderType.MARKET and intent.side is Side.BUY and ":" not in intent.symbol:
+        return "spot market buys are sized in quote units there; use a limit order, IOC"
+    return None
+
+
 def _named(found: list[Any], order: Order) -> list[Any]:
     unique = {raw["id"]: raw for raw in found if raw.get("clientOrderId") == order.client_order_id}
     return list(unique.values())
@@ -128,6 +143,7 @@ _DIALECTS: Mapping[str, Dialect] = {
             "newOrderRespType": {"market": "FULL", "limit": "FULL"},
         },
         spot_only=frozenset({OrderType.STOP, OrderType.STOP_LIMIT}),
+        trade_params=lambda order: {"orderId": order.venue_order_id},
     ),
     "kraken": Dialect(
         place=_kraken_place,
@@ -135,18 +151,23 @@ _DIALECTS: Mapping[str, Dialect] = {
         cancel_params=lambda order: {"clientOrderId": order.client_order_id},
         options={},
         stop_param="stopLossPrice",
+        lists={"/OpenOrders": ("result", "open"), "/ClosedOrders": ("result", "closed")},
     ),
     "okx": Dialect(
         place=_client("clOrdId"),
         find=_okx_find,
         cancel_params=lambda order: {"clOrdId": order.client_order_id},
-        options={},
+        options={"tgtCcy": "base_ccy"},  # a market buy is of base units, not of money
+        trade_params=lambda order: {"ordId": order.venue_order_id},
     ),
     "bybit": Dialect(
         place=_client("clientOrderId"),
         find=_bybit_find,
         cancel_params=lambda order: {"orderLinkId": order.client_order_id},
-        options={},
+        # a classic account would read the quantity of a market buy as money: refused, not sent
+        options={"createOrder": {"createMarketBuyOrderRequiresPrice": True}},
+        lists={"/order/realtime": ("result", "list"), "/order/history": ("result", "list")},
+        trade_params=lambda order: {"orderId": order.venue_order_id},
     ),
     "coinbase": Dialect(
         place=_client("client_order_id"),
@@ -154,5 +175,7 @@ _DIALECTS: Mapping[str, Dialect] = {
         cancel_params=lambda order: {},  # noqa: ARG005 - the venue cancels by its own id alone
         options={},
         stop_param="stopLossPrice",
+        refuses=_coinbase_refuses,
+        lists={"/orders/historical/batch": ("orders",)},
     ),
 }

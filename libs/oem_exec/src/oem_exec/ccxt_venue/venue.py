@@ -23,6 +23,7 @@ from oem_exec.ccxt_venue.parse import (
     plain_text,
 )
 from oem_exec.ccxt_venue.table import capabilities_of
+from oem_exec.ccxt_venue.whole import demand_whole
 from oem_exec.errors import BadSettings, VenueUnavailable
 from oem_exec.model.enums import InstrumentKind, RefusalReason, UnknownCause
 from oem_exec.model.fill import Fill
@@ -120,6 +121,7 @@ class CcxtVenue:
             }
         )
         self._ccxt.has["fetchCurrencies"] = False
+        demand_whole(self._ccxt, self._dialect.lists)
         if settings.base_url:
             self._ccxt.urls["api"] = _moved(self._ccxt.urls["api"], settings.base_url)
         self._instruments: dict[str, Instrument] | None = None
@@ -159,6 +161,8 @@ class CcxtVenue:
         return self._instruments
 
     async def place(self, order: Order) -> PlaceAnswer:
+        if (why := self._dialect.refuses(order)) is not None:
+            return Refused(RefusalReason.NOT_SUPPORTED, why)
         window_s = self._capabilities.receive_window_s
         deadline_s = self._clock.now_ns() / 1e9 + window_s
         params = {
@@ -242,7 +246,7 @@ class CcxtVenue:
     async def trades(self, order: Order) -> tuple[Fill, ...] | Unknown:
         symbol = order.intent.symbol
         since_ms = order.sent_ns // 1_000_000 - 60_000
-        params = {"orderId": order.venue_order_id} if self._settings.exchange == "binance" else {}
+        params = self._dialect.trade_params(order)
         since = None if params else since_ms
         try:
             raws = await self._ccxt.fetch_my_trades(symbol, since, None, params)
