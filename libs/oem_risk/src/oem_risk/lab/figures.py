@@ -20,6 +20,7 @@ _DPI = 150
 _INK, _BLUE, _RED, _PALE, _GREY = "#1f2933", "#2563a8", "#b42318", "#cfe0f3", "#9aa5b1"
 _TEXT: dict[str, Any] = {"color": _INK, "fontsize": 8}
 _LEGEND: dict[str, Any] = {"fontsize": 6.5, "frameon": False}
+_PLATE: dict[str, Any] = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.8}
 _FLOOR = 1e-4
 """Lowest probability drawn: a log axis has no zero."""
 
@@ -89,20 +90,16 @@ def _drawdowns(axes: Axes, result: ProfileResult, fixed_paths: int) -> None:
     axes.set_ylim(_FLOOR, 1.6)
     axes.set_xlim(0, at[-1] * 100)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y * 100:g} %"))
-    axes.set_title("Probability of a drawdown at least this deep", **_TEXT)
-    axes.set_xlabel("drawdown, % of the peak", **_TEXT)
+    axes.set_title(
+        f"P(drawdown ≥ {limit * 100:.3g} %) = {gate.estimate:.2%}, "
+        f"{gate.low:.2%} to {gate.high:.2%}",
+        **_TEXT,
+    )
+    axes.set_xlabel("drawdown at least, % of the peak", **_TEXT)
     axes.annotate(f"allowed {gate.limit:.0%}", (0.55, gate.limit), xytext=(2, 2), color=_RED,
                   xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=6.5,
-                  va="bottom")  # fmt: skip
-    left = limit > 0.6 * at[-1]
-    axes.annotate(
-        f"limit {limit * 100:g} %\nP = {gate.estimate * 100:.2f} %\n"
-        f"{gate.low * 100:.2f} to {gate.high * 100:.2f} %",
-        (limit * 100, 0.985), xycoords=("data", "axes fraction"),
-        xytext=(-4 if left else 4, 0), textcoords="offset points",
-        ha="right" if left else "left", va="top", fontsize=6.5, color=_RED,
-    )  # fmt: skip
-    axes.legend(loc="upper center", bbox_to_anchor=(0.55, 1.0), **_LEGEND)
+                  va="bottom", bbox=_PLATE)  # fmt: skip
+    axes.legend(loc="best", **_LEGEND)
 
 
 def waterfall(result: ProfileResult) -> bytes:
@@ -137,7 +134,7 @@ def waterfall(result: ProfileResult) -> bytes:
     panels[0].set_ylim(min(0.0, panels[0].get_ylim()[0]), top * 1.18)
     panels[0].set_ylabel("loss, % of equity", **_TEXT)
     panels[0].annotate("drawdown limit", (-0.4, limit), xytext=(0, 2), fontsize=6.5, color=_RED,
-                       textcoords="offset points", va="bottom")  # fmt: skip
+                       textcoords="offset points", va="bottom", bbox=_PLATE)  # fmt: skip
     return _png(figure, ticks=6, gap_in=0.12, bottom_in=0.36)
 
 
