@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oem_exec.ccxt_venue.answers import DEFINITE
+from oem_exec.ccxt_venue.dialects import dialect_of
 from oem_exec.errors import BadSettings
 from oem_exec.model.enums import InstrumentKind, OrderType, TimeInForce
 from oem_exec.venue import AmendMode, Capabilities, DuplicateIds, Limit, RequestKind
@@ -149,6 +150,17 @@ def table_as_markdown() -> str:
             f" | {', '.join(kind.value for kind in OrderType if kind in c.order_types)}"
             f" | {c.duplicate_ids.value} | {'yes' if c.sequential else 'no'} | {limits} |"
         )
+    lines += ["", "Instruments, and what a look-up's answer must hold to count:", ""]
+    lines += ["| venue | instruments | an answer counts only with |", "| --- | --- | --- |"]
+    for name, c in capability_table().items():
+        kinds = ", ".join(kind.value for kind in InstrumentKind if kind in c.kinds)
+        lists = dialect_of(name).lists.items()
+        holds = ", ".join(f"`{'.'.join(keys)}` ({part})" for part, keys in lists)
+        lines.append(f"| {name} | {kinds} | {holds or 'the order itself'} |")
+    lines += ["", "Texts that prove a refusal where ccxt knows only `ExchangeError`:", ""]
+    lines += [
+        f"- {n}: `{c.definite_text}`" for n, c in capability_table().items() if c.definite_text
+    ]
     lines += ["", "Definite refusals (everything else is unknown):", ""]
     lines += [f"- `{name}`: {reason.value}" for name, reason in sorted(DEFINITE.items())]
     return "\n".join(lines) + "\n"
