@@ -16,8 +16,10 @@ from oem_daemon.config.reader import config_hash, read_config
 from oem_daemon.cost_book import CostBook
 from oem_daemon.coverage import load_coverage
 from oem_daemon.decision_log import DecisionLog
+from oem_daemon.device import observe
 from oem_daemon.errors import DecisionLogFailed, NotReady
 from oem_daemon.events import EventHub
+from oem_daemon.license_watch import LicenseWatch
 from oem_daemon.metrics import DaemonMetrics
 from oem_daemon.pipeline import Terms, TradePipeline
 from oem_daemon.place import PAPER, TradingPlace, make_place
@@ -35,7 +37,6 @@ from oem_security import (
     PeerCheck,
     RevokedTokens,
     TokenVerifier,
-    probe_device,
     verify_file,
     verify_license,
 )
@@ -61,6 +62,7 @@ class Parts:
     """The parts of a running daemon; `resources` closes them in the right order."""
 
     checked: Checked
+    license: LicenseWatch
     pipeline: TradePipeline
     store: SqliteOrderStore
     router: LiveExecutionRouter
@@ -96,7 +98,7 @@ def check_site(site: Site) -> Checked:
             where=str(site.config),
             remedy="review it, then run: oem config sign",
         ) from None
-    guard = verify_license(LicensePaths(site.licenses), keyring, probe_device())
+    guard = verify_license(LicensePaths(site.licenses), keyring, observe(site))
     guard.require(config.runtime.stage.value)
     return Checked(config, config_hash(site.config), keyring, guard)
 
@@ -148,6 +150,7 @@ def compose(
         ledger = oem_tco.CostLedger.open(site.cost_ledger)
         stack.callback(ledger.close)
         events = EventHub()
+        watch = LicenseWatch(site, keyring, checked.guard)
         pipeline = TradePipeline(
             terms=Terms(
                 profile=config.runtime.risk_profile.value,
@@ -155,7 +158,7 @@ def compose(
                 fee_venue=place.fee_venue,
                 latency_ms=place.latency_ms,
                 compliance=Compliance(
-                    checked.guard, config.client, config.runtime.stage.value
+                    checked.guard, config.client, config.runtime.stage.value, watch
                 ).facts,
             ),
             market=place.market,
@@ -188,6 +191,7 @@ def compose(
         )
         return Parts(
             checked=checked,
+            license=watch,
             pipeline=pipeline,
             store=store,
             router=router,

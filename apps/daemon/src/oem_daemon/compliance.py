@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oem_daemon.config.model import Client
+from oem_daemon.license_watch import LicenseWatch
 from oem_security import CapabilityGuard
 from oem_tco import ComplianceFacts
 
@@ -19,18 +20,22 @@ class Compliance:
         guard: The verified licence.
         client: What the operator has established of the client.
         mode: Stage the site runs in.
+        watch: Looks at the licence again from time to time; its answer comes before `guard`.
     """
 
     guard: CapabilityGuard
     client: Client
     mode: str
+    watch: LicenseWatch | None = None
 
     def facts(self) -> ComplianceFacts:
         """Return the facts as they stand now, by the guard's own clock."""
-        left_ns = self.guard.license.ends_ns - self.guard.clock.now_ns()
+        guard = self.watch.guard if self.watch else self.guard
+        refused = self.watch is not None and self.watch.refusal is not None
+        left_ns = guard.license.ends_ns - guard.clock.now_ns()
         return ComplianceFacts(
-            licence_features=frozenset(self.guard.features),
-            licence_valid=left_ns > 0,
+            licence_features=frozenset(guard.features),
+            licence_valid=left_ns > 0 and not refused,
             kyc_ok=self.client.kyc,
             aml_ok=self.client.aml,
             mode=self.mode,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from oem_daemon.coverage import save_coverage
 from oem_daemon.errors import DecisionLogFailed, PortTaken
 from oem_daemon.events import Event
 from oem_daemon.http import MetricsServer
+from oem_daemon.license_watch import WATCH_S
 from oem_daemon.service import ServiceFacts, TradingService
 from oem_daemon.site import Site
 from oem_daemon.version import VERSION
@@ -156,6 +158,7 @@ class Daemon:
             loop.add_signal_handler(number, self._stop.set)
         trading = asyncio.create_task(self._trade(parts))
         stopping = asyncio.create_task(self._stop.wait())
+        watching = asyncio.create_task(self._watch_license(parts))
         try:
             await asyncio.wait({trading, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if trading.done():
@@ -164,8 +167,17 @@ class Daemon:
         finally:
             self._stop.set()
             await parts.place.market.stop()
-            await asyncio.gather(trading, return_exceptions=True)
+            await asyncio.gather(trading, watching, return_exceptions=True)
             stopping.cancel()
+
+    async def _watch_license(self, parts: Parts) -> None:
+        """Look at the licence again from time to time; say so when the answer changes."""
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), WATCH_S)
+                return
+            if await asyncio.to_thread(parts.license.look) and parts.license.refusal is not None:
+                self._alert("licence", parts.license.refusal, pb.SEVERITY_CRITICAL)
 
     async def _trade(self, parts: Parts) -> None:
         pipeline, pause = parts.pipeline, parts.checked.config.runtime.cycle_seconds
