@@ -22,6 +22,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
+    CondPageBreak,
     Flowable,
     Image,
     KeepTogether,
@@ -36,6 +37,7 @@ from oem_tco.report.sheet import DIGEST_MARK, visible
 
 INK, PALE, FAINT = "#1f2933", "#52606d", "#d5dbe1"
 WIDTH_MM = 174.0
+_HEADING_ROOM = 45 * mm
 _FONT, _BOLD = "OemSans", "OemSans-Bold"
 
 
@@ -76,7 +78,8 @@ class Page:
 
     def heading(self, words: str) -> None:
         """Add a heading that stays with what follows."""
-        self._story.append(Paragraph(escape(words), self._heading))
+        # a kept block moves to the next page as a whole and would leave the heading behind
+        self._story += [CondPageBreak(_HEADING_ROOM), Paragraph(escape(words), self._heading)]
 
     def lines(self, lines: Iterable[str], *, title: str = "") -> None:
         """Add a block of lines, kept on one page where it fits; `title` in bold before them."""
