@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
-from PIL import Image
 
 from oem_risk.lab.backtest import VarBacktest
 from oem_risk.lab.run import LabResult, ProfileResult
@@ -203,5 +203,5 @@ def _png(
     canvas.draw()  # type: ignore[no-untyped-call]
     buffer = io.BytesIO()
     drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    Image.fromarray(drawn[:, :, :3]).save(buffer, format="png")
+    imsave(buffer, drawn, format="png", metadata={"Software": "oem-risk"})
     return buffer.getvalue()
