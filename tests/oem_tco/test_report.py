@@ -483,6 +483,15 @@ def test_the_incidents_report_validates_and_repeats_its_bytes(
     assert check.controls[""] == {"critical": "2", "major": "4", "minor": "6", "open": "1"}
 
 
+def test_a_long_history_in_short_buckets_still_has_a_trend() -> None:
+    result = analyze(history(300))  # seven hours between two orders
+    reading = read_costs(result, (), bucket_ns=10**9 * 60)
+    assert reading.bucket_ns == 60 * 10**9
+    assert all(20 < trend.fit.points <= 300 for trend in reading.trends)
+    with pytest.raises(InputError):
+        read_costs(result, (), bucket_ns=0)
+
+
 def test_a_question_that_is_none_is_refused_before_anything_is_written() -> None:
     with pytest.raises(InputError):
         read_costs(analyze(ledger()), (), worst=-1)

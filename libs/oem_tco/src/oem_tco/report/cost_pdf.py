@@ -17,7 +17,7 @@ from oem_tco.analysis.groups import (
 )
 from oem_tco.analysis.outliers import Outlier, find_outliers
 from oem_tco.analysis.stress import StressReport
-from oem_tco.analysis.trend import CostTrend, cost_trends
+from oem_tco.analysis.trend import MOST_BUCKETS, CostTrend, cost_trends
 from oem_tco.analysis.worst import WorstOrder, executed_bps, worst_orders
 from oem_tco.ledger.analysis import TcoResult
 from oem_tco.ledger.rows import FillRow
@@ -79,15 +79,21 @@ def read_costs(
         fills: The ledger's fills, for the stories.
         stress: Result of `stress_costs`.
         markouts: Label to curve, in any order.
-        bucket_ns: Length of a time bucket, nanoseconds.
+        bucket_ns: Length of a time bucket, nanoseconds, above 0; trends take longer ones where
+            there would be more than they can hold.
         worst: How many of the dearest orders to tell of, for each currency.
         confidence: Confidence the ledger's estimates were made with.
     """
+    times = [found.order.decision_time_ns for found in result.orders]
+    span_ns = max(times) - min(times) if times else 0
+    trend_ns = bucket_ns
+    while trend_ns > 0 and span_ns // trend_ns >= MOST_BUCKETS - 1:
+        trend_ns *= 2  # the test compares all pairs of buckets
     return CostReading(
         outliers=find_outliers(result),
         trends=(
-            *cost_trends(result, bucket_ns=bucket_ns),
-            *cost_trends(result, by=(Dimension.STRATEGY,), bucket_ns=bucket_ns),
+            *cost_trends(result, bucket_ns=trend_ns),
+            *cost_trends(result, by=(Dimension.STRATEGY,), bucket_ns=trend_ns),
         ),
         worst=worst_orders(result, fills, count=worst),
         stress=stress,
