@@ -79,7 +79,17 @@ def block_indices(
     observations: int,
     block: float,
 ) -> NDArray[np.int64]:
-    """Return bootstrap indices of shape (paths, steps) into `observations` rows."""
+    """Return bootstrap indices of shape (paths, steps) into `observations` rows.
+
+    Raises:
+        LabProblem: A number is below 1, or a block is longer than the history.
+    """
+    if min(paths, steps, observations) < 1 or not 1 <= block <= observations:
+        raise LabProblem(
+            f"{paths} paths of {steps} steps in blocks of {block} from {observations} rows",
+            where="block",
+            remedy="ask for at least one path and step, and blocks no longer than the history",
+        )
     if kind is BlockKind.STATIONARY:
         return stationary_indices(
             rng, paths=paths, steps=steps, observations=observations, mean_block=block
@@ -132,35 +142,3 @@ def _unwrapped(
     index = np.repeat(starts - begins, lengths)
     index += np.arange(total)
     return index.reshape(paths, steps), int(lengths.max())
-
-
-def bootstrap_prices(
-    rng: np.random.Generator,
-    log_returns: NDArray[np.float64],
-    start_prices: NDArray[np.float64],
-    *,
-    paths: int,
-    steps: int,
-    mean_block: float,
-) -> NDArray[np.float64]:
-    """Return joint price paths, shape (symbols, paths, steps + 1), the first column the start.
-
-    Args:
-        rng: Generator of this block.
-        log_returns: History, shape (symbols, observations); rows move together.
-        start_prices: Shape (symbols,).
-        paths: Number of paths.
-        steps: Bars ahead.
-        mean_block: Mean block length in bars, >= 1.
-    """
-    index = stationary_indices(
-        rng, paths=paths, steps=steps, observations=log_returns.shape[1], mean_block=mean_block
-    )
-    prices = np.empty((len(start_prices), paths, steps + 1))
-    for symbol, history in enumerate(log_returns):
-        moves = history[index]
-        prices[symbol, :, 0] = start_prices[symbol]
-        np.cumsum(moves, axis=1, out=moves)
-        np.exp(moves, out=prices[symbol, :, 1:])
-        prices[symbol, :, 1:] *= start_prices[symbol]
-    return prices

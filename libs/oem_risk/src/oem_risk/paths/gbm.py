@@ -89,6 +89,12 @@ def controlled_mean(values: Floats, control: Floats, expected: float) -> tuple[f
             where="control",
             remedy="give one control for each value, at least three",
         )
+    if not (np.isfinite(values).all() and np.isfinite(control).all() and math.isfinite(expected)):
+        raise LabProblem(
+            "a value, a control or the control's mean is not finite",
+            where="values, control, expected",
+            remedy="check the model: a path went out of range",
+        )
     spread = float(control.var(ddof=1))
     slope = float(np.cov(values, control)[0, 1]) / spread if spread else 0.0
     adjusted = values - slope * (control - expected)
