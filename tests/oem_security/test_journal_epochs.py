@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -363,3 +364,30 @@ def test_an_unwritable_state_poisons_the_writer_and_loses_nothing(
         again.append("entry", {})
     assert json.loads(log.read_bytes().splitlines()[-1])["kind"] == "journal.checkpoint"
     assert verify_journal(log, keys, strict=True).kinds["entry"] == 16
+
+
+def test_a_reader_beside_a_writer_that_closes_segments_raises_no_alarm(
+    tmp_path: Path, keys: Keyring
+) -> None:
+    log = tmp_path / "log.jsonl"
+    forger.write_log(log, keys, epochs=1)
+    done = threading.Event()
+
+    def write() -> None:
+        for round_of in range(5):
+            with Journal.open(log, keys) as journal:
+                for n in range(3):
+                    journal.append("entry", {"round": round_of, "n": n})
+                    journal.rotate()
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = [0]
+    while not done.is_set():
+        seen.append(verify_journal(log, keys, strict=True).records)
+        assert sum(1 for _ in read_journal(log, keys)) >= seen[-1]
+    writer.join()
+    assert seen == sorted(seen)
+    assert len(seen) > 2
+    assert verify_journal(log, keys, strict=True).kinds["entry"] == 5 + 15

@@ -25,6 +25,7 @@ from oem_security.strict_json import loads
 
 STATE_DIR = "journals"
 _MAX_BYTES = 64 << 10
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +150,18 @@ def state_of(keys: Path, journal_id: str) -> JournalState:
             remedy="use the keyring of the site that wrote it; where the keys are lost, restore "
             "them from a backup or go on with: oem journal recover --begin-anew",
         )
-    try:
-        return _load(path)
-    except OemSecurityError as error:
-        raise JournalError(
-            f"the state of the journal is damaged: {error.what}",
-            where=str(path),
-            remedy="restore the keyring's folder from a backup, or go on with: "
-            "oem journal recover --begin-anew",
-        ) from None
+    for _ in range(_TRIES):
+        try:
+            return _load(path)
+        except OemSecurityError as error:
+            # its writer may have replaced it just now and overwritten what was opened here
+            failure = error
+    raise JournalError(
+        f"the state of the journal is damaged: {failure.what}",
+        where=str(path),
+        remedy="restore the keyring's folder from a backup, or go on with: "
+        "oem journal recover --begin-anew",
+    )
 
 
 def state_at(keys: Path, path: Path, *, whole_only: bool = False) -> JournalState | None:

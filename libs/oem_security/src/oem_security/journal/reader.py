@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from oem_security.errors import JournalError
@@ -99,6 +99,10 @@ def verify_journal(
             remedy="a journal begins with its opening record: restore it from a backup",
         )
     if strict or head is not None:
+        after = read_head(path, state.keys)
+        if head is not None and after is not None and after != head:
+            # a writer opened or closed the log meanwhile: what was known before must be there
+            head = replace(head, closed=False)
         require_head(path, head, state.records)
     if strict:
         _require_place(path, keyring, state.keys.journal_id)

@@ -33,6 +33,7 @@ from oem_security.keys import Algorithm, PublicKey
 from oem_security.merkle import TreeRange
 
 __all__ = ["CHECKPOINT", "CONTINUED", "OPENED", "RECOVERED", "SEALED", "Scan", "scan"]
+_TRIES = 50
 Checker = Callable[[BinaryIO, FastMac, str], Iterable[tuple[Block, bytes]]]
 """Checks the lines of a segment block by block, and gives what is left after each."""
 
@@ -234,33 +235,61 @@ def scan_blocks(
         JournalError: As `scan`; records before the fault are yielded first.
         InputError: There is no such journal.
     """
+    tries = 0
     while state.epoch == 0 or state.sealed:
         try:
             stream, name = open_segment(path, state.epoch + 1)
         except JournalError:
             if state.epoch and _epoch_now(keyring, state) == state.epoch:
                 return  # a crash left the log between two segments
+            tries += 1
+            if tries < _TRIES and state.epoch:
+                continue  # the writer is just beginning the next one
             raise
         with stream:
             value = _first(stream, name, state)
             if value is None:
+                tries += 1
+                if tries < _TRIES and _epoch_now(keyring, state) > state.epoch:
+                    continue  # its first record was still being written
                 break
             begin = functools.partial(state.begin, name, value, keyring)
             mac, key_id = _located(state, name, begin)
-            while not state.sealed:
-                stream.seek(state.good_bytes)
-                before = state.records
-                yield from _joined(stream, mac, key_id, state, checker)
-                # the writer may have closed the segment since the end of it was read
-                if state.records == before or _epoch_now(keyring, state) <= state.epoch:
-                    break
+            yield from _segment(stream, mac, key_id, state, checker, keyring)
+        tries = 0
+        if not state.sealed:
+            return
     if _epoch_now(keyring, state) > state.epoch:
-        raise JournalError(
-            f"the log ends in epoch {state.epoch} and its writer is in a later one",
-            where=f"{state.where}:{state.lines + 1}",
-            remedy="records were cut off or an older log was put back: keep it as evidence and "
-            "restore the log from a backup",
-        )
+        raise _cut(state)
+
+
+def _segment(
+    stream: BinaryIO,
+    mac: FastMac,
+    key_id: str,
+    state: Scan,
+    checker: Checker,
+    keyring: Keyring,
+) -> Iterator[Block]:
+    """Read a segment to its seal, or to where its writer is."""
+    while not state.sealed:
+        stream.seek(state.good_bytes)
+        before = state.records
+        yield from _joined(stream, mac, key_id, state, checker)
+        if _epoch_now(keyring, state) <= state.epoch:
+            return
+        if state.records == before:
+            raise _cut(state)
+        # the writer has closed the segment since the end of it was read: look once more
+
+
+def _cut(state: Scan) -> JournalError:
+    return JournalError(
+        f"the log ends in epoch {state.epoch} and its writer is in a later one",
+        where=f"{state.where}:{state.lines + 1}",
+        remedy="records were cut off or an older log was put back: keep it as evidence and "
+        "restore the log from a backup",
+    )
 
 
 def scan_last(path: Path, keyring: Keyring, state: Scan) -> None:
