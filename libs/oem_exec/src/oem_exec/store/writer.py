@@ -17,6 +17,8 @@ Statement = tuple[str, Sequence[Sequence[Any]]]
 
 _SLOW_S = 0.003
 """A disk whose commits take longer than this is written from a thread, so that the loop goes on."""
+_LINGER_S = 0.004
+"""What may get lost waits this long for something durable to share a transaction with."""
 
 
 @dataclass(slots=True)
@@ -31,7 +33,8 @@ class GroupCommitWriter:
     """Executes statements on its own connection; a job is done when its commit is on disk.
 
     A commit on a fast disk takes less time than handing it to a thread and back, so it is made in
-    the loop; when commits become slow, they move to a thread.
+    the loop; when commits become slow, they move to a thread. Lazy jobs linger, so that the end of
+    one order goes into the transaction that makes the next one durable.
 
     Args:
         connection: A connection in autocommit mode, used by the writer alone from now on.
@@ -44,7 +47,8 @@ class GroupCommitWriter:
         self._jobs: list[_Job] = []
         self._flushing = False
         self._closed = False
-        self._typical_s = 0.0
+        self._typical_s = {True: 0.0, False: 0.0}
+        self._timer: asyncio.TimerHandle | None = None
         self._synced = True
         self._thread: ThreadPoolExecutor | None = None
 
@@ -66,8 +70,7 @@ class GroupCommitWriter:
         job = _Job(statements, loop.create_future(), lazy)
         self._jobs.append(job)
         if not self._flushing:
-            self._flushing = True
-            loop.call_soon(self._flush, loop)
+            self._next(loop)
         return await job.future
 
     def close(self) -> None:
@@ -75,6 +78,8 @@ class GroupCommitWriter:
         if self._closed:
             return
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         if self._thread is not None:
             self._thread.shutdown(wait=True)
         if self._jobs:
@@ -87,7 +92,7 @@ class GroupCommitWriter:
         if self._closed or not batch:
             self._flushing = False
             return
-        if self._typical_s < _SLOW_S:
+        if self._typical_s[_durable(batch)] < _SLOW_S:
             _resolve(batch, self._commit(batch))
             self._next(loop)
             return
@@ -102,16 +107,26 @@ class GroupCommitWriter:
         waiting.add_done_callback(done)
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._jobs:
+        self._flushing = _durable(self._jobs)
+        if self._flushing:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
             loop.call_soon(self._flush, loop)
-        else:
-            self._flushing = False
+        elif self._jobs and self._timer is None:
+            self._timer = loop.call_later(_LINGER_S, self._lingered, loop)
+
+    def _lingered(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if not self._flushing:
+            self._flushing = True
+            self._flush(loop)
 
     def _commit(self, batch: list[_Job]) -> StoreUnavailable | None:
         started = time.perf_counter()
         execute, executemany = self._connection.execute, self._connection.executemany
         try:
-            synced = any(not job.lazy for job in batch)
+            synced = _durable(batch)
             if synced is not self._synced:
                 execute("PRAGMA synchronous = " + ("FULL" if synced else "NORMAL"))
                 self._synced = synced
@@ -130,7 +145,7 @@ class GroupCommitWriter:
             )
             error.__cause__ = cause
             return error
-        self._typical_s += 0.1 * (time.perf_counter() - started - self._typical_s)
+        self._typical_s[synced] += 0.1 * (time.perf_counter() - started - self._typical_s[synced])
         return None
 
     def _roll_back(self) -> None:
@@ -149,3 +164,7 @@ def _resolve(jobs: list[_Job], error: StoreUnavailable | None) -> None:
             job.future.set_result(job.changed)
         else:
             job.future.set_exception(error)
+
+
+def _durable(jobs: Sequence[_Job]) -> bool:
+    return any(not job.lazy for job in jobs)
