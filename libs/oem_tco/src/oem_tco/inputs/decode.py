@@ -217,7 +217,7 @@ def _instants(array: pa.Array) -> tuple[pa.Array, Bools]:
     if pa.types.is_timestamp(array.type):
         return array.cast(pa.timestamp("ns", array.type.tz)).cast(pa.int64()), nothing
     if pa.types.is_integer(array.type):
-        return array.cast(pa.int64()), nothing
+        return array if pa.types.is_int64(array.type) else array.cast(pa.int64()), nothing
     if pa.types.is_null(array.type):
         return array.cast(pa.int64()), nothing
     text = pc.utf8_trim_whitespace(

@@ -125,7 +125,7 @@ def decode_fixed(column: pa.Array) -> tuple[Fixed, Bools]:
             return _objects([None if v is None else Decimal(v) for v in column.to_pylist()])
         return Fixed(ints.astype(np.int64), 0, _present(column)), np.zeros(len(column), np.bool_)
     if pa.types.is_floating(kind):
-        return _from_floats(column.cast(pa.float64()))
+        return _from_floats(column if pa.types.is_float64(kind) else column.cast(pa.float64()))
     if pa.types.is_decimal(kind):
         return _from_decimals(column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -146,34 +146,38 @@ def _present(column: pa.Array) -> Bools:
 
 def _from_floats(column: pa.Array) -> tuple[Fixed, Bools]:
     values = column.to_numpy(zero_copy_only=False)
-    present = _present(column)
+    present, bad = _present(column), np.zeros(len(column), np.bool_)
     finite = np.isfinite(values)
-    bad = present & ~finite & ~np.isnan(values)  # pandas writes an empty number as nan
-    present = present & finite
     if not finite.all():
+        bad = present & ~finite & ~np.isnan(values)  # pandas writes an empty number as nan
+        present = present & finite
         values = np.where(finite, values, 0.0)
-    rows, parts = np.arange(len(values)), []
     start = _digits_of_sample(values)
+    whole = np.rint(values * 10.0**start)
+    if _fits(whole, start, values).all():
+        return Fixed(whole.astype(np.int64), start, present), bad
+    rows, parts = np.arange(len(values)), []
     for digits in (start, *(d for d in range(MAX_DIGITS + 1) if d != start)):
         if not len(rows):
             break
-        wanted = values if len(rows) == len(values) else values[rows]
-        scale = 10.0**digits
-        guess = np.rint(wanted * scale)
-        fits = (np.abs(guess) < _SAFE) & (guess / scale == wanted)
-        if fits.all():
-            parts.append((digits, rows, guess.astype(np.int64)))
-            rows = rows[:0]
-        elif fits.any():
+        wanted = values[rows]
+        guess = np.rint(wanted * 10.0**digits)
+        fits = _fits(guess, digits, wanted)
+        if fits.any():
             parts.append((digits, rows[fits], guess[fits].astype(np.int64)))
             rows = rows[~fits]
-    if len(parts) == 1 and not len(rows):
-        return Fixed(parts[0][2], parts[0][0], present), bad
     return _joined(values, parts, rows, present, bad)
 
 
+def _fits(whole: npt.NDArray[np.float64], digits: int, values: npt.NDArray[np.float64]) -> Bools:
+    """Return which whole numbers are the values, at so many digits, without any doubt."""
+    fits: Bools = whole / 10.0**digits == values
+    fits &= np.abs(whole) < _SAFE
+    return fits
+
+
 def _digits_of_sample(values: npt.NDArray[np.float64]) -> int:
-    sample = values[:: max(len(values) // 256, 1)][:256].tolist()
+    sample = values[:: max(len(values) // 32, 1)][:32].tolist()
     return min(max((_whole(Decimal(repr(v)))[1] for v in sample), default=0), MAX_DIGITS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,7 +118,13 @@ def cost_tables(tables: TcoTables, rules: CostRules | None = None) -> TableCosts
         quotes = QuoteBook(tables.quotes, findings, rules.max_quote_age_ns)
     rates = None if tables.rates is None else RateTable(tables.rates, findings)
     orders, sources = priced(orders, quotes)
-    orders, fills, sources = _with_fills(tables.fills, orders, sources, findings, rules)
+    with ThreadPoolExecutor(1) as beside:
+        if quotes is not None:
+            keys = Keys(orders.names["venue"], orders.names["symbol"])
+            ready = beside.submit(quotes.table.prepare, keys)
+        orders, fills, sources = _with_fills(tables.fills, orders, sources, findings, rules)
+        if quotes is not None:
+            ready.result()
     parts = fill_parts(orders, fills, quotes, rules.fees, rates)
     if parts.large.any():
         refused = np.zeros(len(orders), np.bool_)
@@ -205,8 +212,10 @@ def priced(orders: Orders, quotes: QuoteBook | None) -> tuple[Orders, dict[str, 
         "end_price": ("given", "quotes", "arrival"),
     }
     coded = {n: Coded(s.astype(np.int32), words[n]) for n, s in sources.items()}
-    kept = np.flatnonzero(~none)
     ready = Orders(**{**_fields(orders), "prices": prices})
+    if not none.any():
+        return ready, coded
+    kept = np.flatnonzero(~none)
     return ready.take(kept), {name: one.take(kept) for name, one in coded.items()}
 
 
@@ -348,10 +357,15 @@ def text_column(column: Coded) -> pa.Array:
         column: Codes and words; -1 becomes empty text.
     """
     words, codes = (*column.words, ""), column.codes
-    if len(codes) and (low := int(codes.min())) == int(codes.max()):
+    low = high = -1
+    if len(codes):
+        low, high = int(codes.min()), int(codes.max())
+    if len(codes) and low == high:
         return repeated(pa.array([words[low]]).dictionary_encode(), len(codes))
-    seen = np.bincount(np.where(codes < 0, len(words) - 1, codes), minlength=len(words)) > 0
+    placed = np.where(codes < 0, len(words) - 1, codes) if low < 0 else codes
+    seen = np.bincount(placed, minlength=len(words)) > 0
     kept = sorted(word for word, on in zip(words, seen.tolist(), strict=True) if on)
-    position = {word: code for code, word in enumerate(kept)}
-    moved = np.array([position.get(word, 0) for word in words], np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(moved[codes]), pa.array(kept, pa.string()))
+    if low < 0 or len(kept) < len(column.words):
+        position = {word: code for code, word in enumerate(kept)}
+        codes = np.array([position.get(word, 0) for word in words], np.int32)[codes]
+    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(kept, pa.string()))

@@ -15,6 +15,8 @@ from oem_tco.inputs.fixed import Bools, Fixed, empty_fixed, spread_fixed
 from oem_tco.inputs.read import InputTable
 from oem_tco.tables.exact import Ints
 
+_FEW = 24  # symbols that are found one by one sooner than by sorting all rows
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -85,15 +87,29 @@ class TimedTable:
             self._rows = order if self._rows is None else self._rows[order]
         self._key, self._known = self._combined()
         self._ranks: dict[tuple[str, str], Ints] = {}
+        self._sorted: tuple[Ints, Ints] | None = None
 
     def ranks(self, venue: str, symbol: str) -> Ints:
         """Return the ranks of a symbol's rows at a venue; those of no venue where it has none."""
         name = (venue if (venue, symbol) in self._known else "", symbol)
         if name not in self._ranks:
             code = self._known.get(name)
-            found = np.zeros(0, np.int64) if code is None else np.flatnonzero(self._key == code)
-            self._ranks[name] = found
+            self._ranks[name] = np.zeros(0, np.int64) if code is None else self._of_key(code)
         return self._ranks[name]
+
+    def prepare(self, keys: Keys) -> None:
+        """Find the rows of every symbol that will be asked for; may run beside other work."""
+        for venue, symbol, _ in groups_of(keys):
+            self.ranks(venue, symbol)
+
+    def _of_key(self, code: int) -> Ints:
+        if len(self._known) <= _FEW:
+            return np.flatnonzero(self._key == code)
+        if self._sorted is None:
+            order = np.argsort(self._key, kind="stable")
+            self._sorted = order, np.cumsum(np.bincount(self._key))
+        order, ends = self._sorted
+        return order[ends[code - 1] : ends[code]]
 
     def rows(self, ranks: Ints) -> Ints:
         """Return the rows of the table that ranks stand for; -1 stays."""
@@ -283,6 +299,8 @@ class QuoteBook:
 
 def _rough(decoder: Decoder, name: str) -> npt.NDArray[np.float64]:
     array = decoder.table.arrays[name]
+    if pa.types.is_float64(array.type):
+        return array.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
     if pa.types.is_floating(array.type) or pa.types.is_integer(array.type):
         return array.cast(pa.float64()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
     return decoder.numbers(name)
