@@ -338,6 +338,11 @@ def test_a_shock_never_makes_a_rebate_larger() -> None:
     decision = DecisionOrchestrator(POLICY).decide(calm)
     assert decision.stressed_net_edge_bps == decision.net_edge_bps == 43.0
     assert decision.worst_scenario == ""
+    # a slow shock takes the slippage off, and leaves the rebate as it is
+    slow = {"stress": [{"name": "slow_shock", "cost_multiplier": 2, "latency_ms": 1_000}]}
+    orchestrator = DecisionOrchestrator(DecisionPolicy.model_validate(slow))
+    decision = orchestrator.decide(inputs(estimate=rebate, stress=StressFacts(0.0, 1.0)))
+    assert decision.stressed_net_edge_bps == 42.0
 
 
 def test_the_worst_scenario_is_named_with_its_net_edge() -> None:
