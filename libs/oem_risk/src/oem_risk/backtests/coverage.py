@@ -74,6 +74,7 @@ def kupiec_region(
 
     limit = float(chi2.ppf(share(confidence, "confidence"), 1))
     require_counts(0, observations)
+    share(level, "level")
     expected = round(observations * (1 - level))
 
     def kept(count: int) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oem_risk.data.names import TIMEFRAME_NS, data_name, file_symbol
-from oem_risk.data.schema import DataKind, Stored, read_stored
+from oem_risk.data.schema import DataKind, Stored, read_stored, require_one_length
 from oem_risk.errors import DataProblem
 
 PRICES = ("open", "high", "low", "close")
@@ -47,6 +47,11 @@ class Bars:
     notes: tuple[str, ...] = ()
 
     kind = DataKind.BARS
+
+    def __post_init__(self) -> None:
+        require_one_length(
+            self.source, self.open_ns, self.volume, *(getattr(self, name) for name in PRICES)
+        )
 
     def __len__(self) -> int:
         return len(self.open_ns)

@@ -211,6 +211,21 @@ def kind_of(path: Path) -> DataKind:
     )
 
 
+def require_one_length(source: str, *columns: NDArray[np.generic]) -> None:
+    """Refuse columns that are not all of one dimension and one length.
+
+    Raises:
+        DataProblem: They are not.
+    """
+    shapes = {column.shape for column in columns}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 1:
+        raise DataProblem(
+            f"the columns have the shapes {', '.join(map(str, sorted(shapes)))}",
+            where=source,
+            remedy="give one value of each column for each row",
+        )
+
+
 def origin_of(path: Path) -> str:
     """Return where a Parquet file says its rows came from; empty where it says nothing."""
     return str(_about(pq.read_schema(path).metadata, str(path)).get("source", ""))

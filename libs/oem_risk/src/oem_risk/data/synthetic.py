@@ -54,7 +54,7 @@ class SyntheticMarket:
             and self.alpha >= 0
             and self.beta >= 0
             and self.alpha + self.beta < 1
-            and self.jumps_per_year >= 0
+            and 0 <= self.jumps_per_year < math.inf
             and 0 <= self.jump_volatility <= 5
             and 0 < self.daily_volume < math.inf
         )

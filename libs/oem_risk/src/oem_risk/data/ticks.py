@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from oem_risk.data.schema import DataKind
+from oem_risk.data.schema import DataKind, require_one_length
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -46,6 +46,9 @@ class Trades:
 
     kind = DataKind.TRADES
 
+    def __post_init__(self) -> None:
+        require_one_length(self.source, self.time_ns, self.price, self.size, self.side)
+
     def __len__(self) -> int:
         return len(self.time_ns)
 
@@ -79,6 +82,11 @@ class Quotes:
     notes: tuple[str, ...] = ()
 
     kind = DataKind.QUOTES
+
+    def __post_init__(self) -> None:
+        require_one_length(
+            self.source, self.time_ns, self.bid, self.bid_size, self.ask, self.ask_size
+        )
 
     def __len__(self) -> int:
         return len(self.time_ns)
@@ -114,6 +122,9 @@ class Funding:
     notes: tuple[str, ...] = ()
 
     kind = DataKind.FUNDING
+
+    def __post_init__(self) -> None:
+        require_one_length(self.source, self.time_ns, self.rate, self.mark)
 
     def __len__(self) -> int:
         return len(self.time_ns)
@@ -151,6 +162,11 @@ class BookUpdates:
     notes: tuple[str, ...] = ()
 
     kind = DataKind.BOOKS
+
+    def __post_init__(self) -> None:
+        require_one_length(
+            self.source, self.time_ns, self.side, self.price, self.size, self.is_snapshot, self.seq
+        )
 
     def __len__(self) -> int:
         return len(self.time_ns)

@@ -109,6 +109,13 @@ def _normal(
         _finite(name, numbers)
     if not np.allclose(matrix, matrix.T, rtol=1e-9, atol=0):
         raise DataProblem("it is not symmetric", where="covariance", remedy="give a covariance")
+    spread = np.linalg.eigvalsh(matrix)
+    if spread[0] < -1e-10 * max(1e-300, spread[-1]):
+        raise DataProblem(
+            f"an eigenvalue is {spread[0]:g}: no returns have this covariance",
+            where="covariance",
+            remedy="estimate the whole matrix on the same rows",
+        )
     variance = float(held @ matrix @ held)
     if variance <= 0:
         raise DataProblem(

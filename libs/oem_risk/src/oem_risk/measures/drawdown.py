@@ -161,7 +161,7 @@ def brownian_drawdown_probability(
     for name, value in (("deviation", deviation), ("horizon", horizon)):
         if not math.isfinite(value) or value <= 0:
             raise DataProblem(f"{name} is {value}", where=name, remedy="give a number above 0")
-    if math.isnan(depth) or depth < 0:
+    if not 0 <= depth < math.inf:
         raise DataProblem(f"depth is {depth}", where="depth", remedy="give a number of 0 or more")
     x = depth / (deviation * math.sqrt(horizon))
     if x == 0:

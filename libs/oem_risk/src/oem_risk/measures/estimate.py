@@ -59,7 +59,12 @@ def sample(values: ArrayLike, name: str = "returns", *, least: int = 2) -> Float
         DataProblem: It is empty, too short, not one column, or holds NaN or infinities; the error
             names the row.
     """
-    column = np.asarray(values, dtype=np.float64)
+    try:
+        column = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataProblem(
+            f"{name} is not a column of numbers", where=name, remedy="give one column of numbers"
+        ) from None
     if column.ndim != 1:
         raise DataProblem(
             f"{name} has {column.ndim} dimensions", where=name, remedy="give one column"
@@ -106,6 +111,18 @@ def share(value: float, name: str) -> float:
     return value
 
 
+def finite(value: float, name: str, *, above: float = -math.inf) -> float:
+    """Return a finite number greater than `above`.
+
+    Raises:
+        DataProblem: It is not.
+    """
+    if not above < value < math.inf:  # also refuses nan
+        bound = "" if above == -math.inf else f" above {above:g}"
+        raise DataProblem(f"{name} is {value}", where=name, remedy=f"give a finite number{bound}")
+    return value
+
+
 def bootstrap_interval(
     column: Floats,
     statistic: Callable[..., Floats],
@@ -125,6 +142,7 @@ def bootstrap_interval(
     """
     from scipy.stats import bootstrap
 
+    share(confidence, "confidence")
     small = column.size <= _BCA_UP_TO
     method: Literal["BCa", "percentile"] = "BCa" if small else "percentile"
     found = bootstrap(

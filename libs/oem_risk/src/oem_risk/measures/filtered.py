@@ -30,6 +30,8 @@ def filtered_var(
         confidence: Of the interval.
         asymmetric: GJR instead of GARCH(1,1).
     """
+    share(level, "level")
+    share(confidence, "confidence")
     fit = fit_garch(returns, asymmetric=asymmetric)
     return _scaled(historical_var(fit.residuals, level, confidence), fit)
 
@@ -38,6 +40,8 @@ def filtered_es(
     returns: ArrayLike, level: float = 0.99, confidence: float = 0.95, *, asymmetric: bool = True
 ) -> Estimate:
     """Return expected shortfall of the next step by filtered historical simulation."""
+    share(level, "level")
+    share(confidence, "confidence")
     fit = fit_garch(returns, asymmetric=asymmetric)
     return _scaled(historical_es(fit.residuals, level, confidence), fit)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from oem_risk.errors import DataProblem
-from oem_risk.measures.estimate import Estimate, sample
+from oem_risk.measures.estimate import Estimate, finite, sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ def liquidity_adjusted(
         multiple: Deviations above the mean; the paper finds 2 to 4.5 for the 99th percentile.
     """
     spreads = sample(relative_spreads, "relative_spreads")
+    finite(position, "position")
+    finite(multiple, "multiple")
     if spreads.min() < 0 or multiple < 0:
         raise DataProblem(
             "a spread or the multiple is negative",

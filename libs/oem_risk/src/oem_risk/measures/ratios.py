@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from oem_risk.errors import DataProblem
-from oem_risk.measures.estimate import Estimate, Floats, sample, share, varying
+from oem_risk.measures.estimate import Estimate, Floats, finite, sample, share, varying
 
 
 def sharpe_ratio(
@@ -37,7 +37,7 @@ def sharpe_ratio(
     Raises:
         DataProblem: The sample is too short or constant.
     """
-    excess = varying(returns, least=3) - risk_free
+    excess = varying(returns, least=3) - finite(risk_free, "risk_free")
     n = excess.size
     if not math.isfinite(periods_per_year) or periods_per_year < 1 or not 0 <= lags < n:
         raise DataProblem(
@@ -71,7 +71,8 @@ def sortino_ratio(
     Raises:
         DataProblem: No return is below the target: the ratio has no bound.
     """
-    above = varying(returns, least=3) - target
+    above = varying(returns, least=3) - finite(target, "target")
+    finite(periods_per_year, "periods_per_year", above=0.0)
     n = above.size
     below = np.minimum(above, 0.0)
     square = float(np.dot(below, below)) / n

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from oem_risk.errors import DataProblem
-from oem_risk.measures.estimate import Estimate, Floats, sample, share
+from oem_risk.measures.estimate import Estimate, Floats, finite, sample, share
 from oem_risk.paths.gbm import controlled_mean
 
 
@@ -72,7 +72,7 @@ def control_mean(
         LabProblem: Not one control for each value.
     """
     column, other = sample(values, "values", least=3), sample(control, "control", least=3)
-    mean, error = controlled_mean(column, other, expected)
+    mean, error = controlled_mean(column, other, finite(expected, "expected"))
     return _estimate(column, mean, error, column.size - 2, confidence, ", control variate")
 
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from oem_risk.errors import DataProblem
 from oem_risk.measures.binomial import clopper_pearson
-from oem_risk.measures.estimate import Estimate, sample, share
+from oem_risk.measures.estimate import Estimate, finite, sample, share
 
 
 def ruin_probability(lowest: ArrayLike, barrier: float, confidence: float = 0.95) -> Estimate:
@@ -24,6 +24,7 @@ def ruin_probability(lowest: ArrayLike, barrier: float, confidence: float = 0.95
         confidence: Of the exact interval (Clopper, Pearson 1934).
     """
     least = sample(lowest, "lowest", least=1)
+    finite(barrier, "barrier")
     events = int((least <= barrier).sum())
     low, high = clopper_pearson(events, least.size, share(confidence, "confidence"))
     return Estimate(
@@ -49,11 +50,13 @@ def brownian_ruin_probability(
         >>> round(brownian_ruin_probability(1.0, 0.5, 1.0), 6)
         0.367879
     """
-    for name, value in (("distance", distance), ("deviation", deviation), ("horizon", horizon)):
-        if math.isnan(value) or value <= 0:
-            raise DataProblem(f"{name} is {value}", where=name, remedy="give a number above 0")
-    if not math.isfinite(drift):
-        raise DataProblem(f"drift is {drift}", where="drift", remedy="give a finite number")
+    finite(distance, "distance", above=0.0)
+    finite(deviation, "deviation", above=0.0)
+    finite(drift, "drift")
+    if math.isnan(horizon) or horizon <= 0:
+        raise DataProblem(
+            f"horizon is {horizon}", where="horizon", remedy="give a number above 0, or infinity"
+        )
     exponent = -2 * drift * distance / deviation**2
     if math.isinf(horizon):
         return math.exp(exponent) if drift > 0 else 1.0

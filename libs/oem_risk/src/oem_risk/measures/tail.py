@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oem_risk.errors import DataProblem
-from oem_risk.measures.estimate import Estimate, Floats, bootstrap_interval, sample, share, varying
+from oem_risk.measures.estimate import (
+    Estimate,
+    Floats,
+    bootstrap_interval,
+    finite,
+    share,
+    varying,
+)
 
 _VAR = "loss exceeded with probability 1 - {level:g}, positive is a loss"
 _ES = "mean of the worst {tail:g} of outcomes, positive is a loss"
@@ -33,14 +40,14 @@ def historical_var(returns: ArrayLike, level: float = 0.99, confidence: float = 
         confidence: Of the interval.
 
     Raises:
-        DataProblem: The sample is empty or holds numbers that are not finite.
+        DataProblem: The sample is empty, constant, or holds numbers that are not finite.
 
     Example:
         >>> found = historical_var([-float(n) for n in range(1, 1001)], 0.99)
         >>> found.value, found.low, found.high
         (990.0, 984.0, 997.0)
     """
-    losses = np.sort(-sample(returns))[::-1]
+    losses = np.sort(-varying(returns))[::-1]
     n = losses.size
     k = _tail_count(n, share(level, "level"))
     near, far = order_statistic_ranks(n, 1 - level, confidence)
@@ -117,6 +124,9 @@ class Tail:
 def normal_tail(level: float, mean: float = 0.0, deviation: float = 1.0) -> Tail:
     """Return the tail of a normal distribution of gains.
 
+    Raises:
+        DataProblem: The level is not in (0, 1), the mean not finite, or the deviation not above 0.
+
     Example:
         >>> tail = normal_tail(0.99)
         >>> round(tail.var, 6), round(tail.es, 6)
@@ -124,6 +134,8 @@ def normal_tail(level: float, mean: float = 0.0, deviation: float = 1.0) -> Tail
     """
     from scipy.stats import norm
 
+    finite(mean, "mean")
+    finite(deviation, "deviation", above=0.0)
     z = float(norm.ppf(share(level, "level")))
     density = float(norm.pdf(z)) / (1 - level)
     return Tail(z * deviation - mean, density * deviation - mean)
@@ -151,6 +163,7 @@ def lognormal_tail(
     for name, value in (("price", price), ("volatility", volatility), ("horizon", horizon)):
         if not math.isfinite(value) or value <= 0:
             raise DataProblem(f"{name} is {value}", where=name, remedy="give a number above 0")
+    finite(drift, "drift")
     z = float(norm.ppf(1 - share(level, "level")))
     spread = volatility * math.sqrt(horizon)
     quantile = price * math.exp((drift - volatility**2 / 2) * horizon + spread * z)

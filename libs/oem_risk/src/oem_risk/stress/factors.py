@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from oem_risk.data.bars import Bars, common_times
+from oem_risk.data.quality import require_usable
+from oem_risk.data.quality_bars import check_bars
 from oem_risk.errors import DataProblem, LabProblem
 from oem_risk.measures.estimate import varying
 
@@ -167,10 +169,11 @@ def market_factors(bars: Sequence[Bars]) -> FactorModel:
         bars: Bars of a day or less; the first symbol leads the market.
 
     Raises:
-        DataProblem: No common days, or fewer than 61 of them.
+        DataProblem: Unusable bars, no common days, or fewer than 61 of them.
     """
     if not bars:
         raise DataProblem("there are no bars", where="bars", remedy="give the market leader first")
+    require_usable(check_bars(series) for series in bars)
     daily = common_times([_daily(series) for series in bars])
     returns = {b.symbol: np.diff(np.log(b.close)) for b in daily}
     names = list(returns)
@@ -257,9 +260,9 @@ class Haircut:
 
     def __post_init__(self) -> None:
         fine = (
-            self.spread_multiplier >= 1
-            and self.depth_divisor >= 1
-            and self.coefficient >= 0
+            1 <= self.spread_multiplier < math.inf
+            and 1 <= self.depth_divisor < math.inf
+            and 0 <= self.coefficient < math.inf
             and 0 < self.participation <= 1
         )
         if not fine:

@@ -211,7 +211,8 @@ def mildest_scenario(
         return result.verdict is Verdict.FAIL
 
     closes = np.asarray(history, dtype=np.float64)
-    if closes.ndim != 1 or len(closes) <= scenario.duration_bars or not (closes > 0).all():
+    fine = closes.ndim == 1 and np.isfinite(closes).all() and (closes > 0).all()
+    if not fine or len(closes) <= scenario.duration_bars:
         raise LabProblem(
             "the history is not a column of prices longer than the scenario's fall",
             where="history",
