@@ -145,6 +145,7 @@ class SegmentWriter:
         lines: list[bytes] = []
         receipts: Receipts = []
         leaves: list[bytes] = []  # not yet in the tree: whole batches are hashed at once
+        key_id, mac = self._key_id, self._mac
         for entry in batch:
             if entry.kind == FLUSH and entry.done is not None:
                 receipts.append((entry.done, Receipt(scan.records - 1, scan.link)))
@@ -156,9 +157,7 @@ class SegmentWriter:
                 root = scan.tree.root()
                 body = encode_body(self.keys.checkpoint(self.state.current, scan.records, root))
             time = self._time.of(self._clock.now_ns())
-            line, leaf = encode_line(
-                scan.records, time, entry.kind, self._key_id, body, scan.link, self._mac
-            )
+            line, leaf = encode_line(scan.records, time, entry.kind, key_id, body, scan.link, mac)
             lines += (line, b"\n")
             scan.link = leaf.hex()
             if entry.done is not None:
