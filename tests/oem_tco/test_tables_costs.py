@@ -9,7 +9,7 @@ from random import Random
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oem_tco import DelayConvention, FillRow, Liquidity, OrderRow, Side, shortfall
@@ -62,6 +62,7 @@ def histories(draw: st.DrawFn) -> list[tuple[OrderRow, list[FillRow]]]:
     return made
 
 
+@settings(max_examples=25)
 @given(histories(), st.sampled_from(DelayConvention), st.randoms())
 def test_tables_cost_what_the_plain_ledger_says(
     made: list[tuple[OrderRow, list[FillRow]]], convention: DelayConvention, random: Random

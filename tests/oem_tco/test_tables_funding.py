@@ -78,7 +78,7 @@ trades_of_a_day = st.lists(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(trades_of_a_day, st.lists(st.decimals("-0.01", "0.01", places=6), min_size=3, max_size=3),
        st.decimals("0.01", "90000", places=2), st.randoms())  # fmt: skip
 def test_the_shares_of_orders_sum_to_the_funding_of_the_holding(
