@@ -129,6 +129,17 @@ def test_licence_state_changed_or_of_another_site(trade: Trade, tmp_path: Path) 
     trade.verify()
 
 
+def test_licence_state_destroyed_is_freed_by_a_newer_licence_only(trade: Trade) -> None:
+    data = trade.issue()
+    trade.install(data)
+    trade.paths.state.write_bytes(b"noise")
+    with pytest.raises(LicenseError, match="state was changed"):
+        trade.install(data)
+    trade.clock.ns += DAY
+    trade.licensed()
+    trade.verify().require("paper")
+
+
 def test_licence_snapshot_restored_is_bounded_by_the_age_of_the_list(trade: Trade) -> None:
     # all put back together cannot be noticed offline, but the vendor's word grows old
     held = trade.licensed(days=300, list_max_age_days=20)

@@ -93,6 +93,21 @@ def test_grace_grants_everything_with_a_warning_and_ends(trade: Trade) -> None:
         guard.require("paper")
 
 
+def test_an_operator_is_warned_before_the_end_and_before_the_list_is_too_old(
+    trade: Trade,
+) -> None:
+    trade.licensed(days=100, list_max_age_days=40)
+    assert trade.verify().warnings == ()
+    trade.clock.ns = T0 + 30 * DAY
+    assert "30 of 40 days old" in " ".join(trade.verify().warnings)
+    trade.take_list(trade.publish())
+    assert trade.verify().warnings == ()
+    trade.clock.ns = T0 + 70 * DAY
+    assert "the licence ends at" in trade.verify().warnings[0]
+    changed = trade.verify({**DEVICE, "mac": "new card"}).warnings
+    assert "device degraded (changed: mac)" in changed
+
+
 def test_a_trial_grants_until_its_day(trade: Trade) -> None:
     trade.licensed(trial_features=("live",), trial_days=14)
     guard = trade.verify()

@@ -13,7 +13,6 @@ from dataclasses import replace
 from oem_security.clock import NS_PER_SECOND, Clock, SystemClock
 from oem_security.envelope import peek_payload, seal_bytes
 from oem_security.errors import LicenseError
-from oem_security.fields import Fields
 from oem_security.files import write_atomic
 from oem_security.fingerprint import Fingerprint
 from oem_security.journal.writer import Journal
@@ -220,11 +219,6 @@ def self_sign_license(
         Role.DEVICE_MAC: envelope_mac(keyring.active(Purpose.DEVICE)),
     }
     return seal_bytes(canonical(found.as_payload()), PayloadType.LOCAL_LICENSE, signers)
-
-
-def request_claims(data: bytes) -> Fields:
-    """Return what a request claims, unverified, to show it to a person."""
-    return Fields(peek_payload(data, PayloadType.LICENSE_REQUEST), "licence request")
 
 
 def _known(found: License, paths: LicensePaths, keyring: Keyring, noted: Registry) -> LicenseState:
