@@ -230,7 +230,10 @@ def test_every_noun_has_its_module_and_every_module_its_line() -> None:
 
     import oem_cli.nouns
 
-    assert {m.name for m in pkgutil.iter_modules(oem_cli.nouns.__path__)} == set(NOUNS)
+    modules = {m.name for m in pkgutil.iter_modules(oem_cli.nouns.__path__)}
+    # a noun with many verbs keeps some of them in noun_part.py
+    assert {name.partition("_")[0] for name in modules} == set(NOUNS)
+    assert modules >= set(NOUNS)
 
 
 def test_every_command_takes_site_and_json() -> None:
