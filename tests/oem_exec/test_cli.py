@@ -41,6 +41,12 @@ def test_capabilities_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "kraken" in capsys.readouterr().out
 
 
+def test_an_amount_that_makes_no_sense_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for amount in ("much", "NaN", "0"):
+        assert main(["exec", "certify", "binance", "--largest-notional", amount]) == 3
+        assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_a_site_without_store_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,8 @@ from oem_cli.output import Output, table
 from oem_cli.parser import Verbs
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from oem_exec import Order
 
 
@@ -40,6 +42,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     certification.add_argument("--api-key", default="", help="sandbox key")
     certification.add_argument("--secret-file", type=Path, help="file with the sandbox secret")
+    certification.add_argument(
+        "--largest-notional",
+        default="1000",
+        metavar="QUOTE",
+        help="most that the partial fill may cost at a sandbox",
+    )
     certification.add_argument("--output", type=Path, help="report file (default: reports/exec/)")
 
 
@@ -168,7 +176,14 @@ def _certify(args: argparse.Namespace, out: Output) -> ExitCode:
 
     secret = args.secret_file.read_text(encoding="utf-8").strip() if args.secret_file else ""
     report = asyncio.run(
-        certify_venue(args.venue, args.symbol, args.base_url, args.api_key, secret)
+        certify_venue(
+            args.venue,
+            args.symbol,
+            args.base_url,
+            args.api_key,
+            secret,
+            largest_notional=_amount(args.largest_notional),
+        )
     )
     target = args.output or Site(args.site).reports / "exec" / f"certification_{args.venue}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -182,6 +197,22 @@ def _certify(args: argparse.Namespace, out: Output) -> ExitCode:
         {**report.as_json(), "report": str(target), "seal": sealed}, [*lines, "", str(target)]
     )
     return ExitCode.OK if report.passed else ExitCode.FAILED
+
+
+def _amount(text: str) -> Decimal:
+    from decimal import Decimal, InvalidOperation
+
+    from oem_exec.errors import BadSettings
+
+    try:
+        found = Decimal(text)
+        if not found.is_finite() or found <= 0:
+            raise InvalidOperation
+    except InvalidOperation:
+        raise BadSettings(
+            f"{text!r} is no amount above 0", where="--largest-notional", remedy="give a number"
+        ) from None
+    return found
 
 
 def seal(root: Path, target: Path, out: Output) -> str:
