@@ -222,3 +222,14 @@ async def test_an_operators_entry_is_taken_by_the_running_daemon(running: Runnin
     receipt = await asyncio.to_thread(hand_over, log, keyring, "operator.note", entry, wait_s=1)
     found = [r for r in read_journal(log, keyring, {"operator.note"}) if r.seq == receipt.seq]
     assert [dict(r.body) for r in found] == [entry]
+
+
+async def test_metrics_tell_how_long_keys_and_certificate_last(running: Running) -> None:
+    page = await running.get("/metrics")
+    left = {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
+        for line in page.splitlines()
+        if "_days_left" in line and not line.startswith("#")
+    }
+    assert 89 < left['oem_key_days_left{purpose="document"}'] <= 90
+    assert 89 < left["oem_certificate_days_left"] <= 90

@@ -19,6 +19,7 @@ from oem_daemon.decision_log import DecisionLog
 from oem_daemon.device import observe
 from oem_daemon.errors import DecisionLogFailed, NotReady
 from oem_daemon.events import EventHub
+from oem_daemon.key_watch import watch_keys
 from oem_daemon.license_watch import LicenseWatch
 from oem_daemon.metrics import DaemonMetrics
 from oem_daemon.pipeline import Terms, TradePipeline
@@ -40,7 +41,7 @@ from oem_security import (
     verify_file,
     verify_license,
 )
-from oem_security.clock import Clock
+from oem_security.clock import Clock, SystemClock
 from oem_security.license import LicensePaths
 from oem_security.license_seats import take_seat
 
@@ -177,6 +178,7 @@ def compose(
             metrics=metrics,
             events=events,
         )
+        watch_keys(metrics, keyring, site.mtls / "server.pem", SystemClock())
         gatekeeper = Gatekeeper(
             PeerCheck(site.mtls),
             TokenVerifier(

@@ -58,6 +58,17 @@ class DaemonMetrics:
             ["state"],
             registry=registry,
         )
+        self.key_days_left = Gauge(
+            "oem_key_days_left",
+            "Days until a key's rotation interval is over, by purpose; negative when overdue.",
+            ["purpose"],
+            registry=registry,
+        )
+        self.certificate_days_left = Gauge(
+            "oem_certificate_days_left",
+            "Days until the daemon's own certificate ends.",
+            registry=registry,
+        )
         self.calls = Counter(
             "oem_grpc_calls_total",
             "gRPC calls, by method and result.",
