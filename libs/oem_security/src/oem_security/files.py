@@ -62,9 +62,7 @@ def sync_dir(directory: Path) -> None:
 def read_bounded(path: Path, max_bytes: int, *, what: str, remedy: str = "") -> bytes:
     """Read a regular file of at most `max_bytes`; devices, pipes and endless files are refused."""
     try:
-        handle = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC
-        )
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC)
     except FileNotFoundError:
         raise InputError(
             f"there is no {what}", where=str(path), remedy=remedy or "check the path"

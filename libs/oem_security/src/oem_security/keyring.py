@@ -300,9 +300,7 @@ def _new_epoch(
 ) -> KeyEpoch:
     rule = rules.get(purpose, RotationRule())
     created = now_ns - now_ns % NS_PER_SECOND
-    return KeyEpoch(
-        purpose, number, KeyState.ACTIVE, created, rule, os.urandom(SECRET_BYTES)
-    )
+    return KeyEpoch(purpose, number, KeyState.ACTIVE, created, rule, os.urandom(SECRET_BYTES))
 
 
 def _read_epoch(fields: Fields) -> KeyEpoch:
