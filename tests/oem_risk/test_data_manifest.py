@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from oem_cli.__main__ import main
@@ -29,7 +30,7 @@ from oem_risk import (
     write_series,
 )
 from oem_security.errors import InputError
-from risk_data import hourly, prints, rates, tops
+from risk_data import hourly, prints, rates, raw_parquet, tops
 
 
 @pytest.fixture
@@ -120,6 +121,16 @@ def test_changed_missing_and_foreign_files_are_named(folder: Path) -> None:
     assert "bars/binance_BTCUSDT_1h.parquet: another content" in found
     assert "quotes/binance_XUSDT.parquet: missing" in found
     assert "foreign_XUSDT.parquet: not in the manifest" in found
+
+
+def test_files_of_no_kind_are_named_and_do_not_stop_the_rest(folder: Path) -> None:
+    raw_parquet(folder / "fees.parquet", venue=pa.array(["x"]), maker=pa.array([0.001]))
+    manifest = describe_folder(folder)
+    assert manifest.others == ("fees.parquet",)
+    assert "what fees.parquet holds" in manifest.unknowns()
+    assert manifest_differences(manifest, folder) == ()
+    with pytest.raises(DataProblem, match="no kind of market data"):
+        check_file(folder / "fees.parquet")
 
 
 @pytest.mark.parametrize("path", ["../up.parquet", "/etc/x.parquet", "a\\b", "a//b"])

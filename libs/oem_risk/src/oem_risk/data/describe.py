@@ -13,7 +13,7 @@ from oem_risk.data.bars import Bars
 from oem_risk.data.manifest import Commission, DataFile, DataManifest, FundingInfo, Liquidity
 from oem_risk.data.quality import QualityReport
 from oem_risk.data.quality_ticks import check_series
-from oem_risk.data.schema import DataKind, origin_of
+from oem_risk.data.schema import DataKind, has_kind, origin_of
 from oem_risk.data.store import Series, read_series
 from oem_risk.data.ticks import Funding, Quotes
 from oem_risk.errors import DataProblem
@@ -31,6 +31,8 @@ def describe_folder(
 ) -> DataManifest:
     """Check every Parquet file under a folder and return the manifest.
 
+    Files whose columns are those of no kind of market data are named as others, not checked.
+
     Args:
         folder: Folder with `bars/`, `trades/`, `quotes/`, `funding/`, `books/`, or the files alone.
         commissions: What is charged, by `venue symbol` or `venue`.
@@ -46,14 +48,19 @@ def describe_folder(
             where=str(folder),
             remedy="import or fetch data into it first: oem data import, oem data fetch",
         )
-    files = []
+    files, others = [], []
     for number, path in enumerate(paths, 1):
+        if not has_kind(path):
+            others.append(path.relative_to(folder).as_posix())
+            continue
         series = read_series(path)
         series = replace(series, source=origin_of(path) or "recorded, origin not stated")
         files.append(describe(series, path.relative_to(folder).as_posix()))
         if progress:
             progress(number, len(paths))
-    return DataManifest(files=tuple(files), commissions=dict(commissions or {}))
+    return DataManifest(
+        files=tuple(files), commissions=dict(commissions or {}), others=tuple(others)
+    )
 
 
 def describe(series: Series, path: str, report: QualityReport | None = None) -> DataFile:

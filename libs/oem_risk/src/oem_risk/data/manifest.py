@@ -134,11 +134,14 @@ class DataManifest(_Part):
         version: Of this form.
         files: By path, in the order of the alphabet.
         commissions: By `venue symbol`, or by `venue` for all its symbols.
+        others: Parquet files with the columns of no kind of market data, such as fee tables; they
+            are not checked.
     """
 
     version: Literal[1] = 1
     files: tuple[DataFile, ...]
     commissions: dict[str, Commission] = {}
+    others: tuple[str, ...] = ()
 
     @property
     def synthetic(self) -> bool:
@@ -166,6 +169,7 @@ class DataManifest(_Part):
                 missing.append(f"spread of {symbol} at {venue}")
             if ":" in symbol and not any(f.funding for f in here):
                 missing.append(f"funding of {symbol} at {venue}")
+        missing += [f"what {path} holds" for path in self.others]
         return tuple(missing)
 
     def as_bytes(self) -> bytes:
@@ -223,7 +227,7 @@ def manifest_differences(manifest: DataManifest, folder: Path) -> tuple[str, ...
             digest = hashlib.file_digest(stream, "sha384").hexdigest()
         if digest != file.sha384:
             found.append(f"{file.path}: another content ({digest[:16]}…, not {file.sha384[:16]}…)")
-    named = {file.path for file in manifest.files}
+    named = {file.path for file in manifest.files} | set(manifest.others)
     for path in sorted(folder.rglob("*.parquet")):
         name = path.relative_to(folder).as_posix()
         if name not in named:

@@ -193,14 +193,7 @@ def kind_of(path: Path) -> DataKind:
     Raises:
         DataProblem: Not Parquet, or the columns fit no kind.
     """
-    try:
-        names = set(pq.read_schema(path).names)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataProblem(
-            f"not a Parquet file: {str(error).splitlines()[0][:120]}",
-            where=str(path),
-            remedy="fetch or convert the file again: oem data import",
-        ) from None
+    names = _names(path)
     for kind in COLUMNS:
         if {"timestamp", *COLUMNS[kind]} <= names:
             return kind
@@ -224,6 +217,16 @@ def require_one_length(source: str, *columns: NDArray[np.generic]) -> None:
             where=source,
             remedy="give one value of each column for each row",
         )
+
+
+def has_kind(path: Path) -> bool:
+    """Return whether a Parquet file has the columns of some kind of market data.
+
+    Raises:
+        DataProblem: Not Parquet.
+    """
+    names = _names(path)
+    return any({"timestamp", *columns} <= names for columns in COLUMNS.values())
 
 
 def origin_of(path: Path) -> str:
@@ -262,6 +265,17 @@ def write_stored(
     data = buffer.getvalue()
     write_atomic(path, data)
     return hashlib.sha384(data).hexdigest()
+
+
+def _names(path: Path) -> set[str]:
+    try:
+        return set(pq.read_schema(path).names)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataProblem(
+            f"not a Parquet file: {str(error).splitlines()[0][:120]}",
+            where=str(path),
+            remedy="fetch or convert the file again: oem data import",
+        ) from None
 
 
 def _read(path: Path) -> bytes:
