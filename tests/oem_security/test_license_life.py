@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ from oem_security.license_issue import renew_license
 from oem_security.license_registry import read_registry
 from oem_security.license_seats import seats_taken, take_seat
 from oem_security.license_terms import License, LicenseTerms
-from security_licenses import DAY, DEVICE, OTHER, T0, Trade
+from security_licenses import DAY, DEVICE, HOUR, OTHER, T0, Trade
 
 
 @pytest.fixture
@@ -106,6 +107,30 @@ def test_an_operator_is_warned_before_the_end_and_before_the_list_is_too_old(
     assert "the licence ends at" in trade.verify().warnings[0]
     changed = trade.verify({**DEVICE, "mac": "new card"}).warnings
     assert "device degraded (changed: mac)" in changed
+
+
+def test_a_list_installed_while_another_process_verifies_is_not_forgotten(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from oem_security import license as module
+
+    held = trade.licensed()
+    trade.verify()
+    trade.revoke(held)
+    data, real = trade.publish(), module.compare
+
+    def meanwhile(*args: Any, **more: Any) -> Any:
+        trade.take_list(data)  # between this verification's reading and its writing
+        return real(*args, **more)
+
+    trade.clock.ns += 3 * HOUR
+    monkeypatch.setattr(module, "compare", meanwhile)
+    trade.verify()
+    monkeypatch.undo()
+    first = trade.paths.revocations.read_bytes()
+    assert first == data
+    with pytest.raises(LicenseError, match="revoked"):
+        trade.verify()
 
 
 def test_a_trial_grants_until_its_day(trade: Trade) -> None:

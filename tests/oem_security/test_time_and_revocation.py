@@ -25,7 +25,7 @@ from oem_security import (
     revoke_token,
     totp,
 )
-from oem_security.license_state import LicenseState, read_state, write_state
+from oem_security.license_state import Lease, LicenseState, read_state, write_state
 from oem_security.time_floor import TimeFloor
 
 S = 1_000_000_000
@@ -91,6 +91,19 @@ def test_state_changed(tmp_path: Path, keys: Keyring) -> None:
     path.write_bytes(path.read_bytes().replace(b"179", b"178"))
     with pytest.raises(LicenseError, match="changed"):
         read_state(path, keys)
+
+
+def test_what_two_processes_learn_at_once_is_not_lost() -> None:
+    mine = LicenseState(TimeFloor(T0 + HOUR, T0 + DAY, T0), issued_ns=T0, lease=Lease(step=7))
+    theirs = LicenseState(
+        TimeFloor(T0, T0, T0), issued_ns=T0 + S, revision=2, list_number=3, list_sha384="ab"
+    )
+    for joined in (mine.joined(theirs), theirs.joined(mine)):
+        assert (joined.issued_ns, joined.revision) == (T0 + S, 2)
+        assert (joined.list_number, joined.list_sha384) == (3, "ab")
+        assert (joined.time.floor_ns, joined.lease.step) == (T0 + HOUR, 7)
+    newer = LicenseState(TimeFloor(T0, 0, T0 + S))  # a newer word of the vendor lowers a floor
+    assert mine.joined(newer).time == newer.joined(mine).time == newer.time
 
 
 @given(st.binary(max_size=80))

@@ -445,6 +445,10 @@ def _remember(
     paths: LicensePaths, keyring: Keyring, before: LicenseState, after: LicenseState
 ) -> None:
     if after != before:
+        # another process may have installed something since: what it knows stays
+        between = read_state(paths.state, keyring)
+        if between is not None and between != before:
+            after = after.joined(between)
         write_state(paths.state, keyring, after)
 
 

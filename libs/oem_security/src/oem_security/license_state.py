@@ -7,7 +7,7 @@ written when a licence is installed, and a licence without it is not accepted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from oem_security.clock import NS_PER_SECOND
@@ -75,6 +75,24 @@ class LicenseState:
     vendor: str = ""
     list_sha384: str = ""
     lease: Lease = field(default_factory=Lease)
+
+    def joined(self, other: LicenseState) -> LicenseState:
+        """Return what two processes know together, when both learned something at once."""
+        newer = self if self.issued_ns >= other.issued_ns else other
+        listed = self if self.list_number >= other.list_number else other
+        lease = self.lease if self.lease.step >= other.lease.step else other.lease
+        time = self.time if self.time.signed_ns >= other.time.signed_ns else other.time
+        if self.time.signed_ns == other.time.signed_ns:
+            time = time.at_least(max(self.time.floor_ns, other.time.floor_ns))
+        return replace(
+            self,
+            time=time,
+            issued_ns=newer.issued_ns,
+            revision=newer.revision,
+            list_number=listed.list_number,
+            list_sha384=listed.list_sha384,
+            lease=lease,
+        )
 
 
 def read_state(path: Path, keyring: Keyring) -> LicenseState | None:
