@@ -86,9 +86,9 @@ async def _life(folder: Path, seed: int, steps: int) -> list[str]:
         return found
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 async def test_no_order_twice_and_none_forgotten_over_sockets(tmp_path: Path, seed: int) -> None:
-    assert await _life(tmp_path, seed, steps=5) == []
+    assert await _life(tmp_path, seed, steps=4) == []
 
 
 @pytest.mark.faults
