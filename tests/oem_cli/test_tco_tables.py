@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from oem_cli.run import run
-from oem_tco import CostLedger, FillRow, OrderRow, analyze, group_partitions, shortfall
+from oem_tco import CostLedger, FillRow, OrderRow, analyze, group_partitions, read_ledger, shortfall
 from oem_tco.tables.group import GroupSpec
 from tco_support import fill, order
 from tco_tables import fills_of, orders_of, parts_of, plain_parts
@@ -73,6 +73,24 @@ def test_the_site_ledger_is_costed_as_the_plain_ledger_does(
         plain_parts(shortfall(order(), [fill()]))
         in parts_of(pq.read_table(out / "orders.parquet")).values()
     )
+
+
+def test_tables_become_a_ledger_that_analyze_reads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quotes = tmp_path / "quotes.csv"
+    quotes.write_text("symbol,time_ns,bid,ask\nBTC/USDT,2,101,102\n")
+    done = fill(bid=None, ask=None, fee_asset="BTC", fee_amount=Decimal("0.001"))
+    given = files(tmp_path, [order(), order(order_id="o2", end_price=None)], [done])
+    folder = tmp_path / "ledger"
+    command = ["tco", "cost", *given, "--quotes", str(quotes), "--ledger-output", str(folder)]
+    assert run([*command, "--output", str(tmp_path / "out")]) == 0
+    assert parts_of(pq.read_table(tmp_path / "out" / "orders.parquet")) == {
+        s.order.order_id: plain_parts(s) for s in analyze(read_ledger(folder)).orders
+    }
+    capsys.readouterr()
+    assert run(command) == 7
+    assert "there is a cost ledger already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,10 @@ if TYPE_CHECKING:
         merge_costs,
         split_tables,
     )
+    from oem_tco.tables.rows import (
+        ledger_rows,
+        write_ledger,
+    )
     from oem_tco.terms import (
         Benchmark,
         Component,
@@ -193,6 +197,7 @@ _EXPORTS = {
         ".tables.group": "GroupSpec group_partitions",
         ".tables.partition": "cost_partitions merge_costs split_tables",
         ".tables.files": "ledger_tables order_totals write_costs write_partition",
+        ".tables.rows": "ledger_rows write_ledger",
     }.items()
     for name in names.split()
 }
@@ -316,6 +321,7 @@ __all__ = [
     "group_partitions",
     "last_moment",
     "ledger_markouts",
+    "ledger_rows",
     "ledger_tables",
     "ledger_volatility",
     "load_scenarios",
@@ -345,6 +351,7 @@ __all__ = [
     "write_costs",
     "write_decision_report",
     "write_incident_report",
+    "write_ledger",
     "write_partition",
     "write_report",
     "write_slo_report",

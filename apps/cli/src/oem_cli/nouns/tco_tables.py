@@ -67,6 +67,11 @@ def add_cost(verbs: Verbs) -> None:
         help="write orders, fills, findings, benchmarks and markouts as Parquet",
     )  # fmt: skip
     cost.add_argument(
+        "--ledger-output", type=Path, metavar="DIR",
+        help="write orders.csv and fills.csv with every fallback filled in, for "
+        "`oem tco analyze --ledger DIR`; without funding, which those files do not hold",
+    )  # fmt: skip
+    cost.add_argument(
         "--strict", action="store_true", help="exit with 1 when a row is refused or left out"
     )
 
@@ -75,11 +80,15 @@ def run_cost(args: argparse.Namespace, out: Output) -> ExitCode:
     """Split the costs of tables and print them by group, with everything found in the input."""
     import oem_tco
 
-    costs = _costs(args, _rules(args))
+    rules, tables = _rules(args), _tables(args)
+    costs = _costs(tables, rules, args.workers)
     by = tuple(name.strip() for name in args.by.split(",") if name.strip())
     groups = oem_tco.group_partitions([costs.fills], oem_tco.GroupSpec(by)).to_pylist()
     findings = costs.findings.sorted()
     written = [] if args.output is None else oem_tco.write_costs(costs, args.output)
+    if args.ledger_output is not None:
+        rows, _ = oem_tco.ledger_rows(tables, rules)
+        written = [*written, *oem_tco.write_ledger(rows, args.ledger_output)]
     curve = () if costs.markouts is None else oem_tco.markout_curve(costs.markouts)
     out.report(
         {
@@ -106,7 +115,7 @@ def run_cost(args: argparse.Namespace, out: Output) -> ExitCode:
     return ExitCode.FAILED if args.strict and lost else ExitCode.OK
 
 
-def _costs(args: argparse.Namespace, rules: oem_tco.CostRules) -> oem_tco.TableCosts:
+def _tables(args: argparse.Namespace) -> oem_tco.TcoTables:
     import oem_tco
 
     names, constants = _by_table(args.column, "--column"), _by_table(args.constant, "--constant")
@@ -124,14 +133,19 @@ def _costs(args: argparse.Namespace, rules: oem_tco.CostRules) -> oem_tco.TableC
             read[name] = oem_tco.read_table(
                 name, path, columns=names.get(name), constants=constants.get(name)
             )
-    tables = oem_tco.TcoTables(**read)
-    if args.workers < 2:
+    return oem_tco.TcoTables(**read)
+
+
+def _costs(tables: oem_tco.TcoTables, rules: oem_tco.CostRules, workers: int) -> oem_tco.TableCosts:
+    import oem_tco
+
+    if workers < 2:
         return oem_tco.cost_tables(tables, rules)
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    with ProcessPoolExecutor(args.workers, mp_context=get_context("forkserver")) as pool:
-        return oem_tco.cost_partitions(oem_tco.split_tables(tables, args.workers), rules, pool)
+    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
+        return oem_tco.cost_partitions(oem_tco.split_tables(tables, workers), rules, pool)
 
 
 def _rules(args: argparse.Namespace) -> oem_tco.CostRules:

@@ -107,7 +107,7 @@ def fill_parts(
         rules: How missing fees are found.
         rates: Rates of fee assets.
     """
-    bid, ask, source = _quotes(orders, fills, quotes)
+    bid, ask, source = fill_quotes(orders, fills, quotes)
     sound = bid.present
     sign = orders.sign[fills.order]
     quantity = fills.quantity
@@ -147,7 +147,7 @@ def fill_parts(
     )
 
 
-def _quotes(
+def fill_quotes(
     orders: Orders, fills: Fills, quotes: QuoteBook | None
 ) -> tuple[Fixed, Fixed, npt.NDArray[np.int32]]:
     """Return bid and ask of every fill, present where sound, and where they come from."""

@@ -106,9 +106,14 @@ def group_partitions(
     if not sources:
         raise InputError("no partition", where="sources", remedy="give at least one")
     spec = _completed(sources[0], spec)
-    total = merge_partials(_run(executor, partial_groups, sources, [(spec,)] * len(sources)))
+    threads = executor is None  # workers share the cores already
+    total = merge_partials(
+        _run(executor, partial_groups, sources, [(spec, threads)] * len(sources))
+    )
     wanted, ranks = _targets(total, spec)
-    found = _run(executor, values_in_bins, sources, [(spec, total.names, wanted)] * len(sources))
+    found = _run(
+        executor, values_in_bins, sources, [(spec, total.names, wanted, threads)] * len(sources)
+    )
     return _table(total, spec, _select(total, spec, wanted, ranks, found))
 
 
@@ -142,10 +147,16 @@ def _completed(source: Source, spec: GroupSpec) -> GroupSpec:
     return GroupSpec(keys, spec.quantiles, spec.value, amounts, spec.clock)
 
 
-def partial_groups(source: Source, spec: GroupSpec) -> Partial:
-    """Return what one partition adds to the groups; runs in any process."""
+def partial_groups(source: Source, spec: GroupSpec, threads: bool = True) -> Partial:
+    """Return what one partition adds to the groups; runs in any process.
+
+    Args:
+        source: The partition.
+        spec: Keys, amounts and value.
+        threads: Whether files are read with several threads.
+    """
     parts = []
-    for table in _chunks(source, spec, (*spec.amounts, *spec.value)):
+    for table in _chunks(source, spec, (*spec.amounts, *spec.value), threads):
         names, code = _groups(table, spec)
         sums = np.empty((len(names), len(spec.amounts)), object)
         for at, name in enumerate(spec.amounts):
@@ -171,7 +182,11 @@ def partial_groups(source: Source, spec: GroupSpec) -> Partial:
 
 
 def values_in_bins(
-    source: Source, spec: GroupSpec, names: list[tuple[str, ...]], wanted: npt.NDArray[np.int64]
+    source: Source,
+    spec: GroupSpec,
+    names: list[tuple[str, ...]],
+    wanted: npt.NDArray[np.int64],
+    threads: bool = True,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Return cells and values of the rows in the wanted bins of a partition; in any process.
 
@@ -180,10 +195,11 @@ def values_in_bins(
         spec: Keys and value.
         names: Groups in the order that cells count them.
         wanted: Bin of every group and quantile, shape (groups, quantiles); -1 for none.
+        threads: Whether files are read with several threads.
     """
     place = {name: at for at, name in enumerate(names)}
     cells, values = [np.zeros(0, np.int64)], [np.zeros(0)]
-    for table in _chunks(source, spec, spec.value):
+    for table in _chunks(source, spec, spec.value, threads):
         mine, code = _groups(table, spec)
         value, known = _values(table, spec)
         grid = _bins(value)
@@ -220,7 +236,9 @@ def merge_partials(parts: Sequence[Partial]) -> Partial:
     return Partial(names, rows, values, sums, every, total)
 
 
-def _chunks(source: Source, spec: GroupSpec, columns: Sequence[str]) -> Iterator[pa.Table]:
+def _chunks(
+    source: Source, spec: GroupSpec, columns: Sequence[str], threads: bool
+) -> Iterator[pa.Table]:
     """Yield a partition piece by piece: a row group of a file at a time, or the table."""
     clock = [spec.clock] if any(key in _CLOCK for key in spec.keys) else []
     wanted = [*dict.fromkeys([*spec.keys, *columns, *clock])]
@@ -231,7 +249,7 @@ def _chunks(source: Source, spec: GroupSpec, columns: Sequence[str]) -> Iterator
         with pq.ParquetFile(source, memory_map=True) as file:
             names = [name for name in wanted if name in file.schema_arrow.names]
             for at in range(file.num_row_groups):
-                yield file.read_row_group(at, columns=names)
+                yield file.read_row_group(at, columns=names, use_threads=threads)
     except (pa.ArrowException, FileNotFoundError) as error:
         raise InputError(
             f"it cannot be read: {str(error).splitlines()[0]}",
