@@ -54,4 +54,6 @@ def test_vendor_keys_stand_apart(oem: Shell) -> None:
     assert "vendor/1" in [k["key"] for k in plan["keys"]]  # type: ignore[attr-defined]
     oem("keys", "plan", "--purpose", "vendor", code=3)
     oem("keys", "rotate", "--all", "--execute", plan["plan"], *WHO, "--vendor", vendor)
-    assert (vendor / "key_rotation.jsonl").exists()
+    log = vendor / "key_rotation.jsonl"
+    assert oem("journal", "verify", log, "--strict", "--vendor", vendor)["ok"]
+    oem("journal", "verify", log, code=4)  # with the site's keys

@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     summary.add_argument("log", type=Path, metavar="LOG", help="the journal")
     checkpoint = verbs.add("checkpoint", run_checkpoint, "sign size and Merkle root of a journal")
     checkpoint.add_argument("log", type=Path, metavar="LOG", help="the journal")
-    _configure_proofs(verbs)
+    written_by = [append, verify, summary, checkpoint, *_configure_proofs(verbs)]
     recover = verbs.add("recover", run_recover, "mend what a crash left, or begin a log anew")
     recover.add_argument("log", type=Path, metavar="LOG", help="the journal")
     recover.add_argument(
@@ -46,9 +46,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="set a damaged log aside as evidence and begin a new one that says so",
     )
     recover.add_argument("--reason", default="", help="with --begin-anew: why; it is written down")
+    for verb in (*written_by, recover):
+        verb.add_argument("--vendor", type=Path, metavar="DIR", help="a log of the vendor's")
 
 
-def _configure_proofs(verbs: Verbs) -> None:
+def _configure_proofs(verbs: Verbs) -> tuple[argparse.ArgumentParser, ...]:
     prove = verbs.add("prove", run_prove, "show that a record is in a journal; check such a proof")
     prove.add_argument("log", type=Path, metavar="LOG", nargs="?", help="the journal")
     prove.add_argument("--seq", type=int, help="number of the record")
@@ -63,6 +65,7 @@ def _configure_proofs(verbs: Verbs) -> None:
     check = verbs.add("check-witness", run_check_witness, "hold a later witness against an earlier")
     check.add_argument("earlier", metavar="EARLIER", help="file of the earlier witness line")
     check.add_argument("later", metavar="LATER", help="file of the later one")
+    return prove, export
 
 
 def run_append(args: argparse.Namespace, out: Output) -> ExitCode:
@@ -207,10 +210,11 @@ def run_recover(args: argparse.Namespace, out: Output) -> ExitCode:
 
 
 def _keyring(args: argparse.Namespace) -> Keyring:
+    from oem_daemon.provision import Vendor
     from oem_daemon.site import Site
     from oem_security import Keyring
 
-    return Keyring.open(Site(args.site).keys)
+    return Keyring.open(Vendor(args.vendor).keys if args.vendor else Site(args.site).keys)
 
 
 def _witness(file: str) -> Witness:
