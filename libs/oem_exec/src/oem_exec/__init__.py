@@ -279,6 +279,9 @@ if TYPE_CHECKING:
         RequestKind as RequestKind,
     )
     from oem_exec.venue import (
+        TellsTrades as TellsTrades,
+    )
+    from oem_exec.venue import (
         Unknown as Unknown,
     )
     from oem_exec.venue import (
@@ -286,6 +289,9 @@ if TYPE_CHECKING:
     )
     from oem_exec.venue import (
         VenueOrder as VenueOrder,
+    )
+    from oem_exec.venue import (
+        VenueTrade as VenueTrade,
     )
 
 _EXPORTS = {
@@ -380,6 +386,8 @@ _EXPORTS = {
     "Venue": ".venue",
     "VenueNotInstalled": ".errors",
     "VenueOrder": ".venue",
+    "VenueTrade": ".venue",
+    "TellsTrades": ".venue",
     "VenueUnavailable": ".errors",
     "synthetic_book": ".simulation.walk",
     "walk_book": ".simulation.walk",
@@ -463,6 +471,7 @@ __all__ = [
     "StoreTooNew",
     "StoreUnavailable",
     "SyntheticBook",
+    "TellsTrades",
     "Ticker",
     "TimeInForce",
     "Unknown",
@@ -475,6 +484,7 @@ __all__ = [
     "VenueBook",
     "VenueNotInstalled",
     "VenueOrder",
+    "VenueTrade",
     "VenueUnavailable",
     "open_venues",
     "read_recording",
