@@ -208,7 +208,9 @@ def test_any_failure_in_the_writer_is_an_error_and_never_a_hang(
     log: Path, keys: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = Journal.open(log, keys)
-    monkeypatch.setattr(journal._segments, "_clock", None)  # a defect: the writer cannot tell the time
+    monkeypatch.setattr(
+        journal._segments, "_clock", None
+    )  # a defect: the writer cannot tell the time
     with pytest.raises(OemSecurityError, match="could not be written"):
         journal.submit("entry", {}).result(timeout=5)
     assert journal.poisoned
