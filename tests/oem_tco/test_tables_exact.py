@@ -26,8 +26,9 @@ def column(ints: list[int], digits: int) -> Fixed:
 def test_a_product_is_rounded_once_half_to_even(
     pairs: list[tuple[int, int]], digits: int, more: int, halves: bool
 ) -> None:
-    if halves:  # numbers whose product lies just between two minor units
-        pairs = [(a * 5, b // 10 * 10 + 1) for a, b in pairs]
+    shift = digits + more - 8
+    if halves and shift > 0:  # products that lie just between two minor units
+        pairs = [((2 * a + 1) * 5 * 10 ** (shift - 1), 1) for a, _ in pairs]
     a, b = (column([pair[i] for pair in pairs], d) for i, d in ((0, digits), (1, more)))
     found, large = product_minor(a, b)
     for row, (left, right) in enumerate(pairs):

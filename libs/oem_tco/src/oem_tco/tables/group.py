@@ -9,7 +9,8 @@ any order, so the result is the same for any partitions, row order and number of
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -28,7 +29,10 @@ from oem_tco.tables.exact import Ints, group_sums, minor_column
 
 Source: TypeAlias = Path | str | pa.Table
 """One partition: a Parquet file, or a table."""
-_SHIFT = np.uint64(46)  # 18 bits: bins 1.6 % wide
+_BITS = 19  # bins 0.8 % wide
+_SHIFT = np.uint64(64 - _BITS)
+_MASK = 2**_BITS - 1
+_AT_ONCE = 8  # partials that are held before they are put together
 _CLOCK = {"hour": 3600 * 10**9, "day": 86_400 * 10**9}
 
 
@@ -67,7 +71,7 @@ class Partial:
         names: Words of the keys of each group.
         rows: Rows of each group; values of those that have one.
         sums: Exact sums, shape (groups, amounts).
-        cells: Group and bin of each count in `cell_counts`, as `group << 18 | bin`.
+        cells: Group and bin of each count in `cell_counts`, as `group << 19 | bin`.
     """
 
     names: list[tuple[str, ...]]
@@ -107,25 +111,34 @@ def group_partitions(
         raise InputError("no partition", where="sources", remedy="give at least one")
     spec = _completed(sources[0], spec)
     threads = executor is None  # workers share the cores already
-    total = merge_partials(
-        _run(executor, partial_groups, sources, [(spec, threads)] * len(sources))
-    )
+    total = _folded(_run(executor, partial_groups, sources, (spec, threads)))
     wanted, ranks = _targets(total, spec)
-    found = _run(
-        executor, values_in_bins, sources, [(spec, total.names, wanted, threads)] * len(sources)
-    )
+    more = (spec, total.names, wanted, threads)
+    found = list(_run(executor, values_in_bins, sources, more))
     return _table(total, spec, _select(total, spec, wanted, ranks, found))
 
 
 def _run(
-    executor: Executor | None, work: Any, sources: Sequence[Source], args: list[tuple[Any, ...]]
-) -> list[Any]:
+    executor: Executor | None, work: Any, sources: Sequence[Source], more: tuple[Any, ...]
+) -> Iterator[Any]:
+    """Yield what the work returns for each source, in their order; nothing is kept."""
     if executor is None:
-        return [work(source, *more) for source, more in zip(sources, args, strict=True)]
-    futures = [
-        executor.submit(work, source, *more) for source, more in zip(sources, args, strict=True)
-    ]
-    return [future.result() for future in futures]
+        for source in sources:
+            yield work(source, *more)
+        return
+    futures = deque(executor.submit(work, source, *more) for source in sources)
+    while futures:
+        yield futures.popleft().result()
+
+
+def _folded(parts: Iterable[Partial]) -> Partial:
+    """Return partials put together as they come, so that only a few are held at once."""
+    held: list[Partial] = []
+    for part in parts:
+        held.append(part)
+        if len(held) == _AT_ONCE:
+            held = [merge_partials(held)]
+    return merge_partials(held)
 
 
 def _completed(source: Source, spec: GroupSpec) -> GroupSpec:
@@ -155,30 +168,32 @@ def partial_groups(source: Source, spec: GroupSpec, threads: bool = True) -> Par
         spec: Keys, amounts and value.
         threads: Whether files are read with several threads.
     """
-    parts = []
-    for table in _chunks(source, spec, (*spec.amounts, *spec.value), threads):
-        names, code = _groups(table, spec)
-        sums = np.empty((len(names), len(spec.amounts)), object)
-        for at, name in enumerate(spec.amounts):
-            sums[:, at] = _sums(table.column(name), code, len(names))
-        value, known = _values(table, spec)
-        grid = _bins(value)
-        if not known.all():
-            grid, code_of = grid[known], code[known]
-        else:
-            code_of = code
-        cells, counts = _counted(code_of, grid, len(names))
-        parts.append(
-            Partial(
-                names,
-                np.bincount(code, minlength=len(names)),
-                np.bincount(code_of, minlength=len(names)),
-                sums,
-                cells,
-                counts,
-            )
-        )
-    return merge_partials(parts)
+    return _folded(
+        _partial(table, spec)
+        for table in _chunks(source, spec, (*spec.amounts, *spec.value), threads)
+    )
+
+
+def _partial(table: pa.Table, spec: GroupSpec) -> Partial:
+    names, code = _groups(table, spec)
+    sums = np.empty((len(names), len(spec.amounts)), object)
+    for at, name in enumerate(spec.amounts):
+        sums[:, at] = _sums(table.column(name), code, len(names))
+    value, known = _values(table, spec)
+    grid = _bins(value)
+    if not known.all():
+        grid, code_of = grid[known], code[known]
+    else:
+        code_of = code
+    cells, counts = _counted(code_of, grid, len(names))
+    return Partial(
+        names,
+        np.bincount(code, minlength=len(names)),
+        np.bincount(code_of, minlength=len(names)),
+        sums,
+        cells,
+        counts,
+    )
 
 
 def values_in_bins(
@@ -210,13 +225,14 @@ def values_in_bins(
         inside &= known
         rows = np.flatnonzero(inside)
         group = np.array([place[name] for name in mine], np.int64)[code[rows]]
-        cells.append(group << 18 | grid[rows].astype(np.int64))
+        cells.append(group << _BITS | grid[rows].astype(np.int64))
         values.append(value[rows])
     return np.concatenate(cells), np.concatenate(values)
 
 
 def merge_partials(parts: Sequence[Partial]) -> Partial:
     """Return partials put together, groups by the words of their keys."""
+    parts = [part for part in parts if part.names]
     names = sorted({name for part in parts for name in part.names})
     place = {name: at for at, name in enumerate(names)}
     rows, values = np.zeros(len(names), np.int64), np.zeros(len(names), np.int64)
@@ -228,7 +244,7 @@ def merge_partials(parts: Sequence[Partial]) -> Partial:
         rows[moved] += part.rows
         values[moved] += part.values
         sums[moved] += part.sums
-        cells.append(moved[part.cells >> 18] << 18 | part.cells & (2**18 - 1))
+        cells.append(moved[part.cells >> _BITS] << _BITS | part.cells & _MASK)
         counts.append(part.cell_counts)
     every, inverse = np.unique(np.concatenate(cells), return_inverse=True)
     total = np.zeros(len(every), np.int64)
@@ -325,25 +341,26 @@ def _bins(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
     """Return the bin of every value: upper bits that sort as the values do."""
     top = (values.view(np.uint64) >> _SHIFT).astype(np.int32)
     # a set sign bit means that larger bits are smaller values
-    return np.where(top >= 2**17, 2**18 - 1 - top, top + 2**17)
+    half = 2 ** (_BITS - 1)
+    return np.asarray(np.where(top >= half, _MASK - top, top + half), np.int32)
 
 
 def _counted(code: Ints, grid: npt.NDArray[np.int32], groups: int) -> tuple[Ints, Ints]:
     """Return every group and bin that occurs, as one number, and how often."""
     if not len(grid):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    seen = np.zeros(2**18, np.bool_)
+    seen = np.zeros(2**_BITS, np.bool_)
     seen[grid] = True
     used = np.flatnonzero(seen)
     if groups * len(used) > 2 * 10**7:
-        cells, counts = np.unique(code << 18 | grid.astype(np.int64), return_counts=True)
+        cells, counts = np.unique(code << _BITS | grid.astype(np.int64), return_counts=True)
         return cells, counts
-    position = np.zeros(2**18, np.int64)
+    position = np.zeros(2**_BITS, np.int64)
     position[used] = np.arange(len(used))
     table = np.bincount(code * np.int64(len(used)) + position[grid], minlength=groups * len(used))
     found = np.flatnonzero(table)
     group, at = np.divmod(found, len(used))
-    return group << 18 | used[at], table[found]
+    return group << _BITS | used[at], table[found]
 
 
 def _targets(
@@ -352,7 +369,7 @@ def _targets(
     """Return the bin in which each quantile of each group lies, and its rank among that bin."""
     shape = (len(total.names), len(spec.quantiles))
     wanted, ranks = np.full(shape, -1, np.int64), np.zeros(shape, np.int64)
-    group = total.cells >> 18
+    group = total.cells >> _BITS
     for at in range(shape[0]):
         mine = slice(*np.searchsorted(group, [at, at + 1]).tolist())
         below = np.cumsum(total.cell_counts[mine])
@@ -360,7 +377,7 @@ def _targets(
         for column, q in enumerate(spec.quantiles if count else ()):
             rank = math.ceil(Fraction(str(q)) * count)
             cell = int(np.searchsorted(below, rank))
-            wanted[at, column] = total.cells[mine][cell] & (2**18 - 1)
+            wanted[at, column] = total.cells[mine][cell] & _MASK
             ranks[at, column] = rank - (int(below[cell - 1]) if cell else 0) - 1
     return wanted, ranks
 
@@ -380,7 +397,7 @@ def _select(
     for at in range(len(total.names)):
         for column in range(len(spec.quantiles)):
             if wanted[at, column] >= 0:
-                start = int(np.searchsorted(cells, at << 18 | int(wanted[at, column])))
+                start = int(np.searchsorted(cells, at << _BITS | int(wanted[at, column])))
                 out[at, column] = values[start + int(ranks[at, column])]
     return out
 
