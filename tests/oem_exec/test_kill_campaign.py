@@ -21,6 +21,7 @@ def _keep(repository: Path, name: str, verdict: Verdict) -> None:
     (target / name).write_text(json.dumps(asdict(verdict), indent=2) + "\n")
 
 
+@pytest.mark.faults  # CI kills the whole daemon instead: tests/e2e/test_kill_campaign.py
 async def test_campaign_of_2000_orders_and_25_kills(tmp_path: Path, repository: Path) -> None:
     verdict = await campaign(tmp_path, orders=2000, kills=25)
     _keep(repository, "exec_kill_campaign_2000.json", verdict)

@@ -49,6 +49,8 @@ async def main():
     # connections are made before, as a process that runs has them
     await asyncio.gather(*(counted(1, venue._ccxt.fetch_time) for _ in range(8)))
     print("ready", flush=True)
+    while not Path(sys.argv[2], "go").exists():
+        await asyncio.sleep(0.01)
     began = time.monotonic()
     async def load():
         while True:
@@ -84,8 +86,10 @@ async def _load(folder: Path, processes: int) -> Counted:
         )  # fmt: skip
         try:
             assert worker.stdout is not None
-            for _ in range(processes):
-                assert await worker.stdout.readline() == b"ready\n"
+            async with asyncio.timeout(60):
+                for _ in range(processes):
+                    assert await worker.stdout.readline() == b"ready\n"
+            (folder / "go").touch()
             await asyncio.sleep(0.5)
             began, before = time.monotonic(), await asyncio.to_thread(_counters, server.url)
             await asyncio.sleep(1.1 * WINDOW_S)
