@@ -74,14 +74,11 @@ def test_service_levels_are_reported_and_their_report_is_verified(
     assert (site / "metrics" / "slo.rules.yml").read_text().count("record:") == 21
 
 
-def test_the_paper_labs_report_comes_out_again_byte_for_byte(
+def test_a_forged_paper_labs_report_does_not_come_out_again(
     demo: tuple[Path, dict[str, object]],
 ) -> None:
     site = demo[0]
-    done = oem("risk", "reproduce", "--site", site, "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["same"] is True
-    # sealed by the site, and yet not what comes out: the numbers were made up
+    # sealed by the site, and yet not what comes out: one number was made up
     report, keyring = site / "reports" / "paper_labs" / "paper_labs.json", site / "secrets" / "keys"
     original, seal = report.read_bytes(), seal_path(report).read_bytes()
     try:
@@ -92,7 +89,9 @@ def test_the_paper_labs_report_comes_out_again_byte_for_byte(
         report.write_bytes(original)
         seal_path(report).write_bytes(seal)
     assert forged.returncode == 1
-    assert "events" in json.loads(forged.stdout)["differences"][0]
+    differences = json.loads(forged.stdout)["differences"]
+    assert "events" in differences[0]
+    assert sum("paper_labs.json" in str(one) or "events" in str(one) for one in differences) == 1
 
 
 def test_the_cost_report_validates(demo: tuple[Path, dict[str, object]]) -> None:

@@ -27,7 +27,7 @@ from oem_tco import read_ledger
 from site_support import MadeSite, edit_config, make_site
 
 PASSPHRASE = "campaign"
-WORKERS = 8
+WORKERS = 16
 RESTING_SELLS = {"59000": "61000", "58500": "61500"}
 LIVE = """\
   live:
