@@ -165,7 +165,7 @@ class Customer:
             name = self._unanswered.pop() if self._unanswered else self._new()
             try:
                 order = await client.submit_order(self._orders[name])
-                if order.state == pb.ORDER_STATE_OPEN and self._rng.random() < 0.7:
+                if order.state == pb.ORDER_STATE_OPEN and self._rng.random() < 0.95:
                     await client.cancel_order(name, "campaign")
             except ApiError:
                 self._unanswered.append(name)

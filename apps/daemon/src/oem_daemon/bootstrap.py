@@ -157,7 +157,6 @@ def compose(
                 profile=config.runtime.risk_profile.value,
                 quote=config.runtime.symbols[0].split("/")[1],
                 fee_venue=place.fee_venue,
-                latency_ms=place.latency_ms,
                 compliance=Compliance(
                     checked.guard, config.client, config.runtime.stage.value, watch
                 ).facts,

@@ -22,6 +22,7 @@ from oem_exec import (
 from oem_security.clock import Clock
 
 MINUTE_NS = 60_000_000_000
+UNMEASURED_LATENCY_MS = 1_000.0
 _BOOK = (IntelField.BOOK,)
 
 
@@ -67,6 +68,11 @@ class LiveMarket:
     @property
     def venue(self) -> str:
         return self._sources[0].name
+
+    def latency_ms(self, symbol: str) -> float:
+        """Return the venue's median round trip as measured; before the first, a careful second."""
+        measured_s = self._intel.reading(self.venue, symbol).round_trip_s
+        return UNMEASURED_LATENCY_MS if measured_s is None else measured_s * 1000
 
     def current(self) -> Mapping[str, Bar]:
         return {symbol: bars[-1] for symbol, bars in self._bars.items()}

@@ -55,6 +55,10 @@ class Market(Closes, Protocol):
         """Return the length of a bar."""
         ...
 
+    def latency_ms(self, symbol: str) -> float:
+        """Return the time to expect from a decision to the venue's matching, milliseconds."""
+        ...
+
     def current(self) -> Mapping[str, Bar]:
         """Return the newest closed bar of every symbol; empty before the first."""
         ...

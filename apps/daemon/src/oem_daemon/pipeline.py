@@ -69,14 +69,12 @@ class Terms:
         profile: Risk profile of the site.
         quote: Quote currency of every symbol.
         fee_venue: Venue whose fee schedule is charged.
-        latency_ms: Expected time from decision to the venue's matching.
         compliance: Tells the facts of licence and client as they stand now.
     """
 
     profile: str
     quote: str
     fee_venue: str
-    latency_ms: float
     compliance: Callable[[], oem_tco.ComplianceFacts]
 
 
@@ -239,6 +237,7 @@ class TradePipeline:
         book = await self.market.book(proposal.symbol)
         closes = self.market.closes(proposal.symbol, VOLATILITY_BARS)
         volatility = translate.volatility_per_sqrt_s(closes, self.market.interval_ns)
+        latency_ms = self.market.latency_ms(proposal.symbol)
         terms = self.terms
         made = translate.candidate(
             proposal,
@@ -249,7 +248,7 @@ class TradePipeline:
             mid=_mid(book),
         )
         estimate = oem_tco.estimate(
-            translate.order_query(proposal, terms.fee_venue, decided_ns, terms.latency_ms),
+            translate.order_query(proposal, terms.fee_venue, decided_ns, latency_ms),
             translate.market_view(book, bar, volatility, self.market.interval_ns),
             self._fees,
             model=self.coverage.calibrated(self._model),
@@ -261,7 +260,7 @@ class TradePipeline:
             verdict.facts(),
             terms.compliance(),
             oem_tco.StressFacts(
-                worst_latency_ms=10 * terms.latency_ms, volatility_bps_per_sqrt_s=volatility
+                worst_latency_ms=10 * latency_ms, volatility_bps_per_sqrt_s=volatility
             ),
         )
         decision = self._orchestrator.decide(inputs)

@@ -59,7 +59,6 @@ class TradingPlace:
         budgets: Rate limits; None limits nothing.
         sequencers: Venue to turn-taking.
         fee_venue: Venue whose fee schedule is charged.
-        latency_ms: Expected time from decision to the venue's matching.
         polled: Whether market intelligence polls in the background.
         close: Lets go of files.
     """
@@ -72,7 +71,6 @@ class TradingPlace:
     routes: RouteTable
     router_settings: RouterSettings
     fee_venue: str
-    latency_ms: float
     budgets: Budgets | None = None
     sequencers: dict[str, Sequencer] = field(default_factory=dict)
     polled: bool = False
@@ -129,7 +127,14 @@ def _replay(
         metrics=IntelMetrics(registry),
     )
     return TradingPlace(
-        market=ReplayedMarket(feed, clock, venue, intel, VOLATILITY_BARS),
+        market=ReplayedMarket(
+            feed,
+            clock,
+            venue,
+            intel,
+            latency_ms=paper.latency_ms,
+            history=VOLATILITY_BARS,
+        ),
         scheduler=scheduler,
         clock=clock,
         intel=intel,
@@ -137,7 +142,6 @@ def _replay(
         routes=RouteTable((Route(venues=(venue.name,)),)),
         router_settings=RouterSettings(poll_interval_s=0.0),
         fee_venue=paper.fees_of,
-        latency_ms=paper.latency_ms,
     )
 
 
@@ -187,7 +191,6 @@ def _exchanges(
             poll_interval_s=live.poll_seconds, start_patience_s=live.start_patience_seconds
         ),
         fee_venue=preferred,
-        latency_ms=1000.0,
         budgets=found.budgets,
         sequencers=found.sequencers,
         polled=True,

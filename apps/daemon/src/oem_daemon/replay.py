@@ -148,6 +148,7 @@ class ReplayedMarket:
         clock: Market time; moved to the close of each bar.
         paper: The venue that fills orders from the bars.
         intel: The shared picture of the paper venue's markets.
+        latency_ms: The paper venue's latency.
         history: Bars before the first cycle that the paper venue shows as past.
     """
 
@@ -157,12 +158,15 @@ class ReplayedMarket:
         clock: MarketClock,
         paper: PaperVenue,
         intel: MarketIntelAggregator,
+        *,
+        latency_ms: float,
         history: int,
     ) -> None:
         self._feed = feed
         self._clock = clock
         self._paper = paper
         self._intel = intel
+        self._latency_ms = latency_ms
         self._stopped = False
         for symbol in feed.series:
             self._show(symbol, feed.past(symbol, history))
@@ -178,6 +182,9 @@ class ReplayedMarket:
     @property
     def interval_ns(self) -> int:
         return self._feed.interval_ns
+
+    def latency_ms(self, symbol: str) -> float:  # noqa: ARG002 - it is the same for all
+        return self._latency_ms
 
     def current(self) -> Mapping[str, Bar]:
         return self._feed.current()
