@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from concurrent.futures import Executor, ProcessPoolExecutor
 
 import numpy as np
-from harness import Result, alternate
+from harness import Result, alternate, peak_rss_kib
 
 from oem_risk import (
     BootstrapModel,
@@ -133,14 +131,11 @@ def _seconds(work: object) -> float:
 
 def _peak(paths: int) -> float:
     code = (
-        "import resource\n"
         "from oem_risk import GbmModel, simulate_paths\n"
         f"for _ in simulate_paths(GbmModel(0.1, 0.5, 1 / 365), paths={paths}, steps=10, seed=1):\n"
         "    pass\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return int(done.stdout) / 1024
+    return peak_rss_kib(code) / 1024
 
 
 BENCHMARKS = [gbm, bootstrap, workers, memory, check]

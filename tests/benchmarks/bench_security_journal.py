@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import Result, alternate
+from harness import Result, alternate, peak_rss_kib
 
 from oem_security import Journal, Keyring, verify_journal
 
@@ -21,12 +19,11 @@ ENTRY: dict[str, object] = {"text": "x" * 501}  # 512 bytes of JSON
 ENTRY_BYTES = 512
 KEY = b"k" * 48
 APPENDS = 10_000
-MEASURE = """
-import resource, sys
+VERIFY = """
+import sys
 from pathlib import Path
 from oem_security import Keyring, verify_journal
 verify_journal(Path(sys.argv[1]), Keyring.open(Path(sys.argv[2])))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 APPENDERS, EACH, SYNCED = 64, 25, 200
 
@@ -149,8 +146,7 @@ def verify_memory() -> list[Result]:
     for entries in (1_000_000, 100_000):
         with tempfile.TemporaryDirectory() as folder:
             _, path = _log(Path(folder), {"n": 1}, entries)
-            words = [sys.executable, "-c", MEASURE, str(path), str(path.parent / "keys")]
-            peaks.append(float(subprocess.run(words, check=True, capture_output=True).stdout))
+            peaks.append(float(peak_rss_kib(VERIFY, path, path.parent / "keys")))
     words_of = "peak with 100 thousand entries"
     name = "security.journal.verify.memory"
     return [Result(name, peaks[0], "KiB", words_of, peaks[1], "<= 1.05")]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,7 +13,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from harness import Result, alternate
+from harness import Result, alternate, peak_rss_kib
 
 from oem_tco import GroupSpec, TcoTables, cost_tables, group_partitions, read_table, write_partition
 
@@ -119,19 +116,13 @@ def scale() -> list[Result]:
 def _peak_mb(files: list[Path]) -> float:
     """Return the peak resident memory of a process of its own that groups the files."""
     code = (
-        "import resource, sys\n"
-        "import pyarrow as pa\n"
+        "import sys\n"
         "from oem_tco import GroupSpec, group_partitions\n"
         f"group_partitions(sys.argv[1:], GroupSpec({KEYS!r}))\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
     )
     # freed memory is given back at once, so that the peak is what is needed, not what is kept
-    env = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_TRIM_THRESHOLD_": "0"}
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, files)],
-        check=True, capture_output=True, text=True, env=env,
-    )  # fmt: skip
-    return float(done.stdout)
+    environment = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_TRIM_THRESHOLD_": "0"}
+    return peak_rss_kib(code, *files, **environment) / 1024
 
 
 def _partitions(folder: Path, count: int) -> list[Path]:

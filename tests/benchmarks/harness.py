@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -69,3 +72,26 @@ def alternate(
     baseline()
     pairs = [(subject(), baseline()) for _ in range(rounds)]
     return statistics.median(p[0] for p in pairs), statistics.median(p[1] for p in pairs)
+
+
+_PEAK = """
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+def peak_rss_kib(code: str, *arguments: object, **environment: str) -> int:
+    """Run Python code in a process of its own and return its peak resident memory, KiB.
+
+    It is the high-water mark of the new program's own memory (`VmHWM`): the figure of `getrusage`
+    begins at that of the process which started it, here a benchmark run that has grown.
+
+    Args:
+        code: The program; what it prints comes before the figure and is left out.
+        arguments: Its `sys.argv[1:]`.
+        environment: Variables beside those of this process.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code + _PEAK, *map(str, arguments)],
+        check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment},
+    )  # fmt: skip
+    return int(done.stdout.splitlines()[-1])
