@@ -120,6 +120,7 @@ if TYPE_CHECKING:
         shipped_profile,
         shipped_profiles,
     )
+    from oem_risk.limits.sizing import sized_exposure
     from oem_risk.limits.switch import (
         JournalledSwitch,
         MemorySwitch,
@@ -409,6 +410,7 @@ _EXPORTS = {
     "run_stress": ".lab.stress",
     "shipped_profile": ".limits.profile",
     "shipped_profiles": ".limits.profile",
+    "sized_exposure": ".limits.sizing",
     "shipped_scenarios": ".lab.stress",
     "synthetic_bars": ".data.synthetic",
     "write_lab_report": ".lab.report",
@@ -648,6 +650,7 @@ __all__ = [
     "shipped_stress",
     "simulate_paths",
     "simulated_mean",
+    "sized_exposure",
     "sortino_ratio",
     "symbol_of",
     "synthetic_bars",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from oem_risk.lab.trade import PathColumns, trade
 from oem_risk.limits.profile import RiskProfile
+from oem_risk.limits.sizing import sized_exposure
 from oem_risk.paths.blocks import BLOCK_PATHS, Floats, block_rng, in_order
 from oem_risk.paths.joint import JointModel
 
@@ -246,7 +247,7 @@ def simulate_block(
     targets = strategy_targets(plan, prices)
     return {
         i: trade(
-            wanted_exposure(market, profiles[i], targets),
+            sized_exposure(targets, market.volatility, profiles[i]),
             gains,
             profiles[i],
             cost_bps=plan.cost_bps,
@@ -273,24 +274,3 @@ def strategy_targets(plan: Plan, prices: Floats) -> Floats:
         total = sum(share * strategy.targets(closes) for strategy, share in plan.strategies)
         found[symbol] = np.asarray(total)[:, plan.warmup - 1 : -1]
     return found
-
-
-def wanted_exposure(market: Market, profile: RiskProfile, targets: Floats) -> Floats:
-    """Return the exposure wanted at the start of each bar, shape (symbols, paths, steps).
-
-    Each symbol is scaled to the volatility target, then all are cut to the position limit, together
-    to the leverage limit, and together to the volatility target, which is held against the sum of
-    the symbols' volatilities: what they would have if all moved as one.
-    """
-    volatility = market.volatility
-    scale = np.minimum(
-        profile.volatility_target / np.maximum(volatility, 1e-12), profile.max_leverage
-    )
-    exposure = targets * scale[:, None, None]
-    np.clip(exposure, -profile.max_position, profile.max_position, out=exposure)
-    size = np.abs(exposure)
-    gross = np.maximum(size.sum(axis=0), 1e-12)
-    together = np.maximum((size * volatility[:, None, None]).sum(axis=0), 1e-12)
-    cut = np.minimum(profile.max_leverage / gross, profile.volatility_target / together)
-    exposure *= np.minimum(cut, 1.0)
-    return exposure
