@@ -159,7 +159,7 @@ CALLS: tuple[Call, ...] = (
     Call(r.cross_check, {"bars": hourly(200), "other": hourly(200)}, (), ("tolerance",)),
     Call(r.funding_of, {"funding": rates(50)}),
     Call(r.sized_exposure, {"targets": [1.0, -0.5], "volatility": [0.5, 0.8],
-                            "profile": PROFILE}, ("targets", "volatility")),
+                            "profile": PROFILE}, ("volatility",)),
     Call(r.SyntheticMarket, {"start_price": 100.0}, (),
          ("start_price", "annual_volatility", "annual_drift", "alpha", "beta", "jumps_per_year",
           "jump_volatility", "daily_volume")),
