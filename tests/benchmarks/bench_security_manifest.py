@@ -12,7 +12,7 @@ from pathlib import Path
 from harness import Result, alternate
 
 from oem_security import Keyring, make_manifest, read_manifest, verify_tree
-from oem_security.policy import PayloadType, site_pins
+from oem_security.envelope.policy import PayloadType, site_pins
 
 FILES, BYTES = 256, 1 << 20
 

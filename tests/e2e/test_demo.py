@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from oem_security import Keyring, seal_file
-from oem_security.seal import seal_path
+from oem_security.envelope.seal import seal_path
 
 pytestmark = pytest.mark.e2e
 

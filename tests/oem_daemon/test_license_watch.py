@@ -25,7 +25,7 @@ from oem_security import (
     revoke_license,
 )
 from oem_security.clock import NS_PER_SECOND
-from oem_security.license_state import read_state
+from oem_security.license.state import read_state
 from site_support import MadeSite, make_site
 
 

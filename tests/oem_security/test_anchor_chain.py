@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oem_security import InputError, Keyring, KeyringKind, OemSecurityError, Purpose, SystemClock
-from oem_security.anchor_chain import (
+from oem_security.anchors.chain import (
     AnchorSet,
     add_signature,
     first_anchors,
@@ -19,10 +19,10 @@ from oem_security.anchor_chain import (
     next_anchors,
     open_first,
 )
-from oem_security.envelope import Parts, put_together, take_apart
+from oem_security.envelope.dsse import Parts, put_together, take_apart
+from oem_security.envelope.policy import PayloadType
 from oem_security.errors import SealError
-from oem_security.keys import Algorithm, PublicKey
-from oem_security.policy import PayloadType
+from oem_security.keys.key import Algorithm, PublicKey
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from oem_security import (
     open_first,
     trusted_anchors,
 )
-from oem_security.anchor_install import anchor_log
-from oem_security.license import load_anchors
+from oem_security.anchors.install import anchor_log
+from oem_security.license.license import load_anchors
 from security_licenses import Trade
 
 

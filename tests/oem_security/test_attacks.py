@@ -25,13 +25,13 @@ from oem_security import (
     seal_payload,
     verify_journal,
 )
+from oem_security.envelope.policy import PayloadType
 from oem_security.merkle import (
     consistency_ranges,
     root_of,
     roots_of_ranges,
     verify_consistency,
 )
-from oem_security.policy import PayloadType
 
 DOCUMENT, SEAL = PayloadType.DOCUMENT, PayloadType.SEAL
 VALUE = {"limit": 5, "name": "a"}
@@ -79,7 +79,7 @@ def test_envelope_algorithm_swap(keys: Keyring) -> None:
 
 
 def signature_algorithm() -> Any:
-    from oem_security.keys import Algorithm
+    from oem_security.keys.key import Algorithm
 
     return Algorithm.ED25519
 
@@ -105,8 +105,8 @@ def test_envelope_extra_unknown_signature(keys: Keyring) -> None:
 )  # fmt: skip
 def test_envelope_parse_differential(keys: Keyring, payload: bytes) -> None:
     # sealed by the right keys, and yet not what another parser would read: never accepted
-    from oem_security.envelope import seal_bytes
-    from oem_security.policy import site_signers
+    from oem_security.envelope.dsse import seal_bytes
+    from oem_security.envelope.policy import site_signers
 
     try:
         sealed = seal_bytes(payload, DOCUMENT, site_signers(keys))

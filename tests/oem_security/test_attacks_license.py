@@ -28,19 +28,25 @@ from oem_security import (
     inspect_token,
     issue_token,
 )
-from oem_security.envelope import seal_bytes
-from oem_security.keyring import KeyringKind
-from oem_security.keys import Purpose
-from oem_security.license import Anchors, LicensePaths, open_license
-from oem_security.license_activation import pack_activation, unpack_activation
-from oem_security.license_anchors import save_anchors
-from oem_security.license_install import install_license, note_request
-from oem_security.license_otp import support_code
-from oem_security.license_registry import read_registry
-from oem_security.license_request import read_request
-from oem_security.license_revocations import open_revocations
-from oem_security.license_terms import Fallback
-from oem_security.policy import PayloadType, Role, envelope_mac, site_signers, vendor_signers
+from oem_security.anchors.trusted import save_anchors
+from oem_security.envelope.dsse import seal_bytes
+from oem_security.envelope.policy import (
+    PayloadType,
+    Role,
+    envelope_mac,
+    site_signers,
+    vendor_signers,
+)
+from oem_security.keys.key import Purpose
+from oem_security.keys.keyring import KeyringKind
+from oem_security.license.activation import pack_activation, unpack_activation
+from oem_security.license.install import install_license, note_request
+from oem_security.license.license import Anchors, LicensePaths, open_license
+from oem_security.license.otp import support_code
+from oem_security.license.registry import read_registry
+from oem_security.license.request import read_request
+from oem_security.license.revocations import open_revocations
+from oem_security.license.terms import Fallback
 from oem_security.strict_json import canonical
 from security_licenses import DAY, DEVICE, HOUR, OTHER, T0, At, Trade
 

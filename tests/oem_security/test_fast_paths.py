@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from oem_security import InputError, Keyring, KeyringError, MalformedError, Purpose
 from oem_security.clock import parse_rfc3339, rfc3339
-from oem_security.keys import hkdf_sha384
+from oem_security.keys.key import hkdf_sha384
 from oem_security.strict_json import MAX_DEPTH, canonical, is_canonical, loads
 
 NUMBERS = st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)

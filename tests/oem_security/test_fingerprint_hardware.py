@@ -15,10 +15,10 @@ import pytest
 
 from oem_security import Fingerprint, FingerprintError, InputError, Match, StorageError, compare
 from oem_security.errors import LicenseError
-from oem_security.fingerprint import Basis, default_probes, probe_device
-from oem_security.fingerprint_dongle import Pkcs11Dongle, read_dongle, save_dongle
-from oem_security.fingerprint_tpm import TpmProbe
-from oem_security.license_terms import Fallback
+from oem_security.fingerprint.dongle import Pkcs11Dongle, read_dongle, save_dongle
+from oem_security.fingerprint.fingerprint import Basis, default_probes, probe_device
+from oem_security.fingerprint.tpm import TpmProbe
+from oem_security.license.terms import Fallback
 from security_licenses import DEVICE, Trade
 
 MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so")

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oem_security import Fingerprint, FingerprintError, Match, compare
-from oem_security.fingerprint import default_probes, probe_device
-from oem_security.fingerprint_commands import (
+from oem_security.fingerprint.commands import (
     command_probes,
     hardware_ports,
     machine_guid,
@@ -19,6 +18,7 @@ from oem_security.fingerprint_commands import (
     profiler_serials,
     run_command,
 )
+from oem_security.fingerprint.fingerprint import default_probes, probe_device
 
 MAC = {
     "ioreg": """+-o Mac14,2  <class IOPlatformExpertDevice, id 0x100000246, registered, matched>

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oem_security import InputError, LicenseError, MalformedError, OemSecurityError
-from oem_security.license_activation import (
+from oem_security.license.activation import (
     MAX_ACTIVATION_BYTES,
     PREFIX,
     USB_FOLDER,
@@ -26,7 +26,7 @@ from oem_security.license_activation import (
     write_qr,
     write_usb,
 )
-from oem_security.license_terms import Fallback
+from oem_security.license.terms import Fallback
 from security_licenses import DEVICE, Trade
 
 ALL = {**DEVICE, "tpm": "t1", "dongle": "g1"}

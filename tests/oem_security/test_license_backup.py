@@ -22,9 +22,9 @@ from oem_security import (
     VaultError,
     verify_journal,
 )
-from oem_security.license import LicensePaths, verify_license
-from oem_security.license_backup import backup_license, read_backup, restore_license
-from oem_security.license_registry import read_registry
+from oem_security.license.backup import backup_license, read_backup, restore_license
+from oem_security.license.license import LicensePaths, verify_license
+from oem_security.license.registry import read_registry
 from security_licenses import DAY, DEVICE, OTHER, At, Trade
 
 CHEAP = KdfParameters(19_456, 2, 1)

@@ -17,12 +17,12 @@ from oem_security import (
     SealError,
     read_journal,
 )
-from oem_security.license import Standing, Trust, installed_license
-from oem_security.license_install import self_sign_license
-from oem_security.license_issue import renew_license
-from oem_security.license_registry import read_registry
-from oem_security.license_seats import seats_taken, take_seat
-from oem_security.license_terms import License, LicenseTerms
+from oem_security.license.install import self_sign_license
+from oem_security.license.issue import renew_license
+from oem_security.license.license import Standing, Trust, installed_license
+from oem_security.license.registry import read_registry
+from oem_security.license.seats import seats_taken, take_seat
+from oem_security.license.terms import License, LicenseTerms
 from security_licenses import DAY, DEVICE, HOUR, OTHER, T0, Trade
 
 
@@ -315,9 +315,9 @@ def test_without_a_vendor_a_site_signs_for_itself_and_every_verdict_says_so(
 
 def test_a_self_signed_licence_that_grants_more_is_refused(trade: Trade) -> None:
     # sealed by hand with the site's own keys, around the function that refuses to
-    from oem_security.envelope import seal_bytes
-    from oem_security.keys import Algorithm, PrivateSigner, Purpose
-    from oem_security.policy import PayloadType, Role, envelope_mac
+    from oem_security.envelope.dsse import seal_bytes
+    from oem_security.envelope.policy import PayloadType, Role, envelope_mac
+    from oem_security.keys.key import Algorithm, PrivateSigner, Purpose
     from oem_security.strict_json import canonical
 
     held: License = trade.licensed()
@@ -341,8 +341,8 @@ def test_a_self_signed_licence_that_grants_more_is_refused(trade: Trade) -> None
 
 
 def test_a_vendor_is_trusted_once(trade: Trade, tmp_path: Path) -> None:
-    from oem_security.keyring import KeyringKind
-    from oem_security.license import Anchors, trust_vendor
+    from oem_security.keys.keyring import KeyringKind
+    from oem_security.license.license import Anchors, trust_vendor
 
     trust_vendor(trade.paths, Anchors.of(trade.vendor), trade.site)
     other = Anchors.of(Keyring.create(tmp_path / "other", KeyringKind.VENDOR))

@@ -22,10 +22,10 @@ from oem_security import (
     read_manifest,
     verify_tree,
 )
-from oem_security.keys import Algorithm, Purpose
+from oem_security.envelope.policy import PayloadType, Role, site_pins
+from oem_security.keys.key import Algorithm, Purpose
 from oem_security.manifest.manifest import parse_manifest
 from oem_security.manifest.tree import FileEntry, hash_entry, require_distinct, require_path
-from oem_security.policy import PayloadType, Role, site_pins
 
 SITE = PayloadType.SITE_MANIFEST
 

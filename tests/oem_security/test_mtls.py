@@ -28,8 +28,8 @@ from oem_security import (
     server_context,
     verify_file,
 )
-from oem_security.mtls_crl import build_crl, read_crl, seen_number
-from oem_security.mtls_registry import Issued, Standing, read_registry, write_rotation
+from oem_security.mtls.crl import build_crl, read_crl, seen_number
+from oem_security.mtls.registry import Issued, Standing, read_registry, write_rotation
 
 START_NS = 1_700_000_000 * 10**9
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from oem_security import Keyring, KeyringKind, OemSecurityError, PayloadType, Purpose
-from oem_security.envelope import open_envelope, seal_bytes
+from oem_security.envelope.dsse import open_envelope, seal_bytes
+from oem_security.envelope.policy import Pins, Role, vendor_signers
 from oem_security.errors import SealError
-from oem_security.keys import Algorithm
-from oem_security.policy import Pins, Role, vendor_signers
+from oem_security.keys.key import Algorithm
 from oem_security.strict_json import canonical
 
 pytest.importorskip("cryptography.hazmat.primitives.asymmetric.mldsa")

@@ -35,7 +35,7 @@ from oem_security import (
     verify_file,
     verify_journal,
 )
-from oem_security.keys import DAY_NS
+from oem_security.keys.key import DAY_NS
 
 START_NS = 1_700_000_000 * 10**9
 
@@ -76,7 +76,7 @@ def test_warning_begins_before_the_interval_ends(keys: Keyring, days: float, sta
 
 @given(days=st.floats(0, 4000), interval=st.integers(2, 1000), warn=st.integers(0, 999))
 def test_prop_standing_follows_the_rule(days: float, interval: int, warn: int) -> None:
-    from oem_security.keys import KeyEpoch, KeyState
+    from oem_security.keys.key import KeyEpoch, KeyState
 
     rule = RotationRule(interval, min(warn, interval - 1))
     key = KeyEpoch(Purpose.TOKEN, 1, KeyState.ACTIVE, START_NS, rule, b"k" * 48)

@@ -25,7 +25,7 @@ from oem_security import (
     revoke_token,
     totp,
 )
-from oem_security.license_state import Lease, LicenseState, read_state, write_state
+from oem_security.license.state import Lease, LicenseState, read_state, write_state
 from oem_security.time_floor import TimeFloor
 
 S = 1_000_000_000

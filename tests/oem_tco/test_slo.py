@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from oem_security import Keyring
-from oem_security.seal import verify_file
+from oem_security.envelope.seal import verify_file
 from oem_tco import (
     DEFAULT_SLOS,
     Indicator,

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from oem_security import CapabilityGuard, Fingerprint, Journal, Keyring, KeyringKind, License
-from oem_security.license import (
+from oem_security.license.install import install_revocations
+from oem_security.license.issue import (
+    publish_revocations,
+    rebind_license,
+    renew_license,
+    revoke_license,
+)
+from oem_security.license.license import (
     Anchors,
     LicensePaths,
     LicenseTerms,
@@ -19,14 +26,7 @@ from oem_security.license import (
     trust_vendor,
     verify_license,
 )
-from oem_security.license_install import install_revocations
-from oem_security.license_issue import (
-    publish_revocations,
-    rebind_license,
-    renew_license,
-    revoke_license,
-)
-from oem_security.license_request import LicenseRequest
+from oem_security.license.request import LicenseRequest
 
 DEVICE = {"machine_id": "m1", "cpu": "c1", "mac": "a1", "disk": "d1"}
 OTHER = {"machine_id": "m2", "cpu": "c2", "mac": "a2", "disk": "d1"}

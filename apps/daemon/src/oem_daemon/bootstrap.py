@@ -42,8 +42,8 @@ from oem_security import (
     verify_license,
 )
 from oem_security.clock import Clock, SystemClock
-from oem_security.license import LicensePaths
-from oem_security.license_seats import take_seat
+from oem_security.license.license import LicensePaths
+from oem_security.license.seats import take_seat
 
 AUDIENCE = "oem-daemon"
 

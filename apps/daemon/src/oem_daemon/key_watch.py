@@ -10,7 +10,7 @@ from cryptography import x509
 from oem_daemon.metrics import DaemonMetrics
 from oem_security import Keyring
 from oem_security.clock import NS_PER_SECOND, Clock
-from oem_security.keys import DAY_NS, KeyState
+from oem_security.keys.key import DAY_NS, KeyState
 
 
 def watch_keys(metrics: DaemonMetrics, keyring: Keyring, certificate: Path, clock: Clock) -> None:

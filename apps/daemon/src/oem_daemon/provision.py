@@ -28,8 +28,8 @@ from oem_security import (
     verify_license,
 )
 from oem_security.files import PRIVATE_FILE, make_private_dir, write_atomic
-from oem_security.license import Anchors, LicensePaths, read_request, trust_vendor
-from oem_security.license_install import note_request
+from oem_security.license.install import note_request
+from oem_security.license.license import Anchors, LicensePaths, read_request, trust_vendor
 
 DAY_S = 86_400
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from oem_security.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from oem_security.anchor_chain import (
+    from oem_security.anchors.chain import (
         AnchorSet,
         add_signature,
         first_anchors,
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
         next_anchors,
         open_first,
     )
-    from oem_security.anchor_install import install_anchors, trusted_anchors
+    from oem_security.anchors.install import install_anchors, trusted_anchors
+    from oem_security.anchors.trusted import Anchors
     from oem_security.audit import AuditReport, Finding, audit_site
     from oem_security.clock import Clock, SystemClock
-    from oem_security.envelope import open_envelope, open_payload, seal_payload
+    from oem_security.envelope.dsse import open_envelope, open_payload, seal_payload
+    from oem_security.envelope.policy import PayloadType
+    from oem_security.envelope.seal import SealedFile, seal_file, seal_path, verify_file
     from oem_security.errors import (
         Category,
         CertificateError,
@@ -39,7 +42,8 @@ if TYPE_CHECKING:
         TokenError,
         VaultError,
     )
-    from oem_security.fingerprint import (
+    from oem_security.fingerprint.dongle import Pkcs11Dongle
+    from oem_security.fingerprint.fingerprint import (
         Basis,
         Fingerprint,
         FingerprintVerdict,
@@ -49,8 +53,7 @@ if TYPE_CHECKING:
         probe_device,
         save_fingerprint,
     )
-    from oem_security.fingerprint_dongle import Pkcs11Dongle
-    from oem_security.fingerprint_tpm import TpmProbe
+    from oem_security.fingerprint.tpm import TpmProbe
     from oem_security.journal.handover import (
         EntryServer,
         JournalClient,
@@ -69,9 +72,36 @@ if TYPE_CHECKING:
         witness_png,
     )
     from oem_security.journal.writer import Journal, Receipt
-    from oem_security.keyring import Keyring, KeyringKind
-    from oem_security.keys import Purpose, RotationRule
-    from oem_security.license import (
+    from oem_security.keys.key import Purpose, RotationRule
+    from oem_security.keys.keyring import Keyring, KeyringKind
+    from oem_security.keys.rotation import (
+        KeyStatus,
+        Rotation,
+        RotationPlan,
+        Standing,
+        key_status,
+        plan_rotation,
+        revoke_key,
+        rotate_keys,
+        set_rule,
+    )
+    from oem_security.license.activation import (
+        pack_activation,
+        read_qr,
+        read_usb,
+        unpack_activation,
+        write_qr,
+        write_usb,
+    )
+    from oem_security.license.backup import backup_license, read_backup, restore_license
+    from oem_security.license.install import install_revocations, self_sign_license, trust_vendor
+    from oem_security.license.issue import (
+        publish_revocations,
+        rebind_license,
+        renew_license,
+        revoke_license,
+    )
+    from oem_security.license.license import (
         CapabilityGuard,
         License,
         LicensePaths,
@@ -83,29 +113,12 @@ if TYPE_CHECKING:
         issue_license,
         verify_license,
     )
-    from oem_security.license_activation import (
-        pack_activation,
-        read_qr,
-        read_usb,
-        unpack_activation,
-        write_qr,
-        write_usb,
-    )
-    from oem_security.license_anchors import Anchors
-    from oem_security.license_backup import backup_license, read_backup, restore_license
-    from oem_security.license_install import install_revocations, self_sign_license, trust_vendor
-    from oem_security.license_issue import (
-        publish_revocations,
-        rebind_license,
-        renew_license,
-        revoke_license,
-    )
-    from oem_security.license_otp import support_code
-    from oem_security.license_registry import read_registry
-    from oem_security.license_request import read_request
-    from oem_security.license_revocations import RevocationList
-    from oem_security.license_seats import take_seat
-    from oem_security.license_terms import Fallback
+    from oem_security.license.otp import support_code
+    from oem_security.license.registry import read_registry
+    from oem_security.license.request import read_request
+    from oem_security.license.revocations import RevocationList
+    from oem_security.license.seats import take_seat
+    from oem_security.license.terms import Fallback
     from oem_security.manifest.manifest import (
         Manifest,
         make_manifest,
@@ -114,8 +127,8 @@ if TYPE_CHECKING:
     )
     from oem_security.manifest.trust import Whitelist, judge_manifest
     from oem_security.manifest.versions import ManifestVersions
-    from oem_security.mtls import CertificateAuthority
-    from oem_security.mtls_peer import (
+    from oem_security.mtls.authority import CertificateAuthority
+    from oem_security.mtls.peer import (
         PeerCheck,
         PeerIdentity,
         client_context,
@@ -123,22 +136,9 @@ if TYPE_CHECKING:
         require_tls13_for_grpc,
         server_context,
     )
-    from oem_security.one_time import accept_totp, hotp, totp
-    from oem_security.policy import PayloadType
-    from oem_security.revocations import RevokedTokens, revoke_token
-    from oem_security.rotation import (
-        KeyStatus,
-        Rotation,
-        RotationPlan,
-        Standing,
-        key_status,
-        plan_rotation,
-        revoke_key,
-        rotate_keys,
-        set_rule,
-    )
-    from oem_security.seal import SealedFile, seal_file, seal_path, verify_file
-    from oem_security.tokens import Principal, TokenVerifier, inspect_token, issue_token
+    from oem_security.tokens.access import Principal, TokenVerifier, inspect_token, issue_token
+    from oem_security.tokens.one_time import accept_totp, hotp, totp
+    from oem_security.tokens.revocations import RevokedTokens, revoke_token
     from oem_security.vault.kdf import KdfParameters
     from oem_security.vault.legacy import read_fernet, read_plain
     from oem_security.vault.vault import Vault
@@ -146,16 +146,16 @@ if TYPE_CHECKING:
 _EXPORTS = {
     name: module
     for module, names in {
-        ".anchor_chain": "AnchorSet add_signature first_anchors follow next_anchors open_first",
-        ".anchor_install": "install_anchors trusted_anchors",
+        ".anchors.chain": "AnchorSet add_signature first_anchors follow next_anchors open_first",
+        ".anchors.install": "install_anchors trusted_anchors",
         ".audit": "AuditReport Finding audit_site",
         ".clock": "Clock SystemClock",
-        ".envelope": "open_envelope open_payload seal_payload",
+        ".envelope.dsse": "open_envelope open_payload seal_payload",
         ".errors": "Category CertificateError FingerprintError InputError JournalError "
         "JournalLockedError JournalStorageError KeyringError LicenseError MalformedError OemError "
         "OemSecurityError SealError StateError StorageError TokenError VaultError ManifestError",
-        ".fingerprint": "Basis Fingerprint FingerprintVerdict Match compare load_fingerprint "
-        "probe_device save_fingerprint",
+        ".fingerprint.fingerprint": "Basis Fingerprint FingerprintVerdict Match compare "
+        "load_fingerprint probe_device save_fingerprint",
         ".journal.handover": "EntryServer JournalClient checkpoint_journal hand_over",
         ".journal.proof": "InclusionProof check_inclusion prove",
         ".journal.recover": "Recovery begin_anew recover",
@@ -163,40 +163,40 @@ _EXPORTS = {
         ".journal.reader": "JournalReport read_journal verify_journal",
         ".journal.record": "Record",
         ".journal.writer": "Journal Receipt",
-        ".keyring": "Keyring KeyringKind",
-        ".keys": "Purpose RotationRule",
-        ".license": "LicensePaths Trust installed_license CapabilityGuard License LicenseTerms "
-        "create_request install_license "
+        ".keys.keyring": "Keyring KeyringKind",
+        ".keys.key": "Purpose RotationRule",
+        ".license.license": "LicensePaths Trust installed_license CapabilityGuard License "
+        "LicenseTerms create_request install_license "
         "issue_license verify_license",
-        ".mtls": "CertificateAuthority",
-        ".mtls_peer": "PeerCheck PeerIdentity client_context grpc_server_credentials "
+        ".mtls.authority": "CertificateAuthority",
+        ".mtls.peer": "PeerCheck PeerIdentity client_context grpc_server_credentials "
         "require_tls13_for_grpc server_context",
-        ".policy": "PayloadType",
-        ".rotation": "KeyStatus Rotation RotationPlan Standing key_status plan_rotation "
+        ".envelope.policy": "PayloadType",
+        ".keys.rotation": "KeyStatus Rotation RotationPlan Standing key_status plan_rotation "
         "revoke_key rotate_keys set_rule",
-        ".seal": "SealedFile seal_file seal_path verify_file",
-        ".tokens": "Principal TokenVerifier inspect_token issue_token",
+        ".envelope.seal": "SealedFile seal_file seal_path verify_file",
+        ".tokens.access": "Principal TokenVerifier inspect_token issue_token",
         ".manifest.manifest": "Manifest make_manifest read_manifest verify_tree",
         ".manifest.versions": "ManifestVersions",
-        ".revocations": "RevokedTokens revoke_token",
-        ".one_time": "accept_totp hotp totp",
+        ".tokens.revocations": "RevokedTokens revoke_token",
+        ".tokens.one_time": "accept_totp hotp totp",
         ".vault.kdf": "KdfParameters",
         ".vault.legacy": "read_fernet read_plain",
         ".vault.vault": "Vault",
-        ".fingerprint_dongle": "Pkcs11Dongle",
-        ".fingerprint_tpm": "TpmProbe",
-        ".license_activation": "pack_activation read_qr read_usb unpack_activation write_qr "
+        ".fingerprint.dongle": "Pkcs11Dongle",
+        ".fingerprint.tpm": "TpmProbe",
+        ".license.activation": "pack_activation read_qr read_usb unpack_activation write_qr "
         "write_usb",
-        ".license_anchors": "Anchors",
-        ".license_backup": "backup_license read_backup restore_license",
-        ".license_install": "install_revocations self_sign_license trust_vendor",
-        ".license_issue": "publish_revocations rebind_license renew_license revoke_license",
-        ".license_otp": "support_code",
-        ".license_registry": "read_registry",
-        ".license_request": "read_request",
-        ".license_revocations": "RevocationList",
-        ".license_seats": "take_seat",
-        ".license_terms": "Fallback",
+        ".anchors.trusted": "Anchors",
+        ".license.backup": "backup_license read_backup restore_license",
+        ".license.install": "install_revocations self_sign_license trust_vendor",
+        ".license.issue": "publish_revocations rebind_license renew_license revoke_license",
+        ".license.otp": "support_code",
+        ".license.registry": "read_registry",
+        ".license.request": "read_request",
+        ".license.revocations": "RevocationList",
+        ".license.seats": "take_seat",
+        ".license.terms": "Fallback",
         ".manifest.trust": "Whitelist judge_manifest",
     }.items()
     for name in names.split()

@@ -7,18 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from oem_security.envelope import open_envelope, payload_type_of
+from oem_security.envelope.dsse import open_envelope, payload_type_of
+from oem_security.envelope.policy import PayloadType, Pins, Role, envelope_mac, site_pins
+from oem_security.envelope.seal import SEAL_SUFFIX, verify_file
 from oem_security.errors import JournalError, OemSecurityError
 from oem_security.files import lock
 from oem_security.journal.epoch import known_journals, state_of
 from oem_security.journal.head import HEAD_SUFFIX
 from oem_security.journal.reader import verify_journal
 from oem_security.journal.segments import closed_segments, journal_of, segment_path
-from oem_security.keyring import Keyring
-from oem_security.keys import Purpose
-from oem_security.license import LicensePaths, load_anchors
-from oem_security.policy import PayloadType, Pins, Role, envelope_mac, site_pins
-from oem_security.seal import SEAL_SUFFIX, verify_file
+from oem_security.keys.key import Purpose
+from oem_security.keys.keyring import Keyring
+from oem_security.license.license import LicensePaths, load_anchors
 
 _SKIPPED = {"secrets"}
 

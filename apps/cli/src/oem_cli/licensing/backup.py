@@ -8,7 +8,7 @@ from oem_cli.exit_codes import ExitCode
 from oem_cli.output import Output, table
 from oem_cli.passphrase import read_passphrase
 from oem_daemon.site import Site
-from oem_security.license_backup import (
+from oem_security.license.backup import (
     LicenseBackup,
     backup_license,
     read_backup,

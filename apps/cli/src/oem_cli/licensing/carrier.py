@@ -9,9 +9,8 @@ from oem_cli.exit_codes import ExitCode
 from oem_cli.licensing.site import install, read
 from oem_cli.output import Output
 from oem_daemon.site import Site
-from oem_security.keyring import Keyring
-from oem_security.license import LicensePaths
-from oem_security.license_activation import (
+from oem_security.keys.keyring import Keyring
+from oem_security.license.activation import (
     pack_activation,
     qr_lines,
     read_qr,
@@ -20,6 +19,7 @@ from oem_security.license_activation import (
     write_qr,
     write_usb,
 )
+from oem_security.license.license import LicensePaths
 
 
 def run_export(args: argparse.Namespace, out: Output) -> ExitCode:

@@ -9,27 +9,27 @@ from oem_cli.exit_codes import ExitCode
 from oem_cli.output import Output, table
 from oem_daemon.device import observe
 from oem_daemon.site import Site
-from oem_security.envelope import payload_type_of
+from oem_security.anchors.trusted import Anchors
+from oem_security.envelope.dsse import payload_type_of
+from oem_security.envelope.policy import PayloadType
 from oem_security.errors import InputError
 from oem_security.fields import Fields
 from oem_security.files import read_bounded, write_atomic
-from oem_security.fingerprint import Fingerprint, save_fingerprint
+from oem_security.fingerprint.fingerprint import Fingerprint, save_fingerprint
 from oem_security.journal.reader import verify_journal
-from oem_security.keyring import Keyring
-from oem_security.license import LicensePaths, installed_license, load_anchors
-from oem_security.license_activation import is_activation, unpack_activation
-from oem_security.license_anchors import Anchors
-from oem_security.license_install import (
+from oem_security.keys.keyring import Keyring
+from oem_security.license.activation import is_activation, unpack_activation
+from oem_security.license.install import (
     install_license,
     install_revocations,
     note_request,
     self_sign_license,
     trust_vendor,
 )
-from oem_security.license_registry import Registry, read_registry
-from oem_security.license_request import create_request
-from oem_security.license_terms import second_text
-from oem_security.policy import PayloadType
+from oem_security.license.license import LicensePaths, installed_license, load_anchors
+from oem_security.license.registry import Registry, read_registry
+from oem_security.license.request import create_request
+from oem_security.license.terms import second_text
 from oem_security.strict_json import loads
 
 

@@ -11,21 +11,21 @@ from oem_cli.exit_codes import ExitCode
 from oem_cli.licensing.site import read
 from oem_cli.output import Output
 from oem_daemon.provision import Vendor
+from oem_security.anchors.trusted import Anchors
 from oem_security.files import write_atomic
 from oem_security.journal.writer import Journal
-from oem_security.keyring import Keyring
-from oem_security.license_anchors import Anchors
-from oem_security.license_issue import (
+from oem_security.keys.keyring import Keyring
+from oem_security.license.issue import (
     issue_license,
     publish_revocations,
     rebind_license,
     renew_license,
     revoke_license,
 )
-from oem_security.license_otp import support_code
-from oem_security.license_registry import read_registry
-from oem_security.license_request import LicenseRequest, read_request
-from oem_security.license_terms import Fallback, LicenseTerms
+from oem_security.license.otp import support_code
+from oem_security.license.registry import read_registry
+from oem_security.license.request import LicenseRequest, read_request
+from oem_security.license.terms import Fallback, LicenseTerms
 from oem_security.strict_json import canonical
 
 

@@ -12,7 +12,7 @@ from oem_cli.parser import Verbs
 
 if TYPE_CHECKING:
     from oem_security import AnchorSet, Keyring
-    from oem_security.keys import PublicKey
+    from oem_security.keys.key import PublicKey
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def run_root(args: argparse.Namespace, out: Output) -> ExitCode:
     """Write a root key."""
     from oem_security import Purpose
     from oem_security.files import write_atomic
-    from oem_security.keys import Algorithm
+    from oem_security.keys.key import Algorithm
 
     key = _vendor(args).active(Purpose.ROOT).public(Algorithm.ED25519)
     write_atomic(args.output, key.raw.hex().encode() + b"\n")
@@ -86,7 +86,7 @@ def run_install(args: argparse.Namespace, out: Output) -> ExitCode:
     """Follow a version."""
     from oem_daemon.site import Site
     from oem_security import Keyring, install_anchors
-    from oem_security.license import LicensePaths
+    from oem_security.license.license import LicensePaths
 
     site = Site(args.site)
     made = install_anchors(
@@ -107,7 +107,7 @@ def _write(path: Path, data: bytes, out: Output) -> ExitCode:
 
 def _tell(data: bytes, out: Output) -> ExitCode:
     from oem_security import AnchorSet, PayloadType
-    from oem_security.envelope import take_apart
+    from oem_security.envelope.dsse import take_apart
 
     parts = take_apart(data, PayloadType.ANCHORS)
     made = AnchorSet.from_payload(parts.payload)
@@ -141,7 +141,7 @@ def _vendor(args: argparse.Namespace) -> Keyring:
 
 def _root(path: Path) -> PublicKey:
     from oem_security import InputError
-    from oem_security.keys import Algorithm, PublicKey
+    from oem_security.keys.key import Algorithm, PublicKey
 
     try:
         raw = bytes.fromhex(_read(path).decode("ascii"))

@@ -29,7 +29,7 @@ def run_show(args: argparse.Namespace, out: Output) -> ExitCode:
     """Show what the probes read, as digests."""
     from oem_daemon.device import observe
     from oem_daemon.site import Site
-    from oem_security.fingerprint import WEIGHTS, Fingerprint
+    from oem_security.fingerprint.fingerprint import WEIGHTS, Fingerprint
 
     found = Fingerprint.of(observe(Site(args.site)))
     names = [name for name in WEIGHTS if name in found.digests]
@@ -44,8 +44,8 @@ def run_verify(args: argparse.Namespace, out: Output) -> ExitCode:
     """Compare this device with the expected fingerprint."""
     from oem_daemon.device import observe
     from oem_daemon.site import Site
-    from oem_security.fingerprint import compare, load_fingerprint
-    from oem_security.keyring import Keyring
+    from oem_security.fingerprint.fingerprint import compare, load_fingerprint
+    from oem_security.keys.keyring import Keyring
 
     site = Site(args.site)
     expected = load_fingerprint(site.expected_fingerprint, Keyring.open(site.keys))
@@ -67,7 +67,7 @@ def run_dongle(args: argparse.Namespace, out: Output) -> ExitCode:
     """Write down the site's dongle, once it has proven itself."""
     from oem_daemon.site import Site
     from oem_security.errors import FingerprintError
-    from oem_security.fingerprint_dongle import save_dongle
+    from oem_security.fingerprint.dongle import save_dongle
 
     path = Site(args.site).dongle
     dongle = save_dongle(

@@ -147,8 +147,8 @@ def run_verify(args: argparse.Namespace, out: Output) -> ExitCode:
     from oem_daemon.device import observe
     from oem_daemon.site import Site
     from oem_security.clock import rfc3339
-    from oem_security.keyring import Keyring
-    from oem_security.license import LicensePaths, verify_license
+    from oem_security.keys.keyring import Keyring
+    from oem_security.license.license import LicensePaths, verify_license
 
     site = Site(args.site)
     keyring, paths = Keyring.open(site.keys), LicensePaths(site.licenses)

@@ -11,7 +11,7 @@ from oem_cli.parser import Verbs
 
 if TYPE_CHECKING:
     from oem_security import CertificateAuthority
-    from oem_security.mtls_registry import Issued
+    from oem_security.mtls.registry import Issued
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -119,7 +119,7 @@ def run_crl(args: argparse.Namespace, out: Output) -> ExitCode:
 
 def run_status(args: argparse.Namespace, out: Output) -> ExitCode:
     """List the certificates; what is out of date ends in code 1."""
-    from oem_security.mtls_registry import Standing
+    from oem_security.mtls.registry import Standing
 
     authority = _authority(args)
     registry, entries = authority.registry(), authority.standings()
@@ -173,7 +173,7 @@ def _record(args: argparse.Namespace, authority: CertificateAuthority) -> None:
     """Write the registry of rotations that checklists ask for."""
     from oem_daemon.site import Site
     from oem_security import Keyring
-    from oem_security.mtls_registry import write_rotation
+    from oem_security.mtls.registry import write_rotation
 
     site = Site(args.site)
     write_rotation(

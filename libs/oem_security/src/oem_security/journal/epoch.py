@@ -20,7 +20,7 @@ from pathlib import Path
 from oem_security.errors import JournalError, OemSecurityError
 from oem_security.fields import Fields, b64
 from oem_security.files import PRIVATE_FILE, make_private_dir, read_bounded, write_atomic
-from oem_security.keys import Algorithm, PublicKey
+from oem_security.keys.key import Algorithm, PublicKey
 from oem_security.strict_json import loads
 
 STATE_DIR = "journals"

@@ -30,7 +30,7 @@ from oem_security.errors import (
 )
 from oem_security.journal.record import MAX_LINE_BYTES, encode_body, require_kind
 from oem_security.journal.writer import Journal, Receipt
-from oem_security.keyring import Keyring
+from oem_security.keys.keyring import Keyring
 
 SOCKET_SUFFIX = ".sock"
 _BUFFER = 1 << 16

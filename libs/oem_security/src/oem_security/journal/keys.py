@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from oem_security.errors import JournalError
 from oem_security.journal.epoch import EpochKey
 from oem_security.journal.record import FastMac
-from oem_security.keyring import Keyring
-from oem_security.keys import KeyEpoch, KeyState, PublicKey, Purpose
+from oem_security.keys.key import KeyEpoch, KeyState, PublicKey, Purpose
+from oem_security.keys.keyring import Keyring
 from oem_security.strict_json import canonical
 
 

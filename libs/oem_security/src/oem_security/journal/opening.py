@@ -19,8 +19,8 @@ from oem_security.journal.epoch import JournalState, forget, new_state, relative
 from oem_security.journal.keys import JournalKeys
 from oem_security.journal.scan import Scan, scan_last
 from oem_security.journal.segments import closed_segments, segment_path
-from oem_security.keyring import Keyring
-from oem_security.keys import Purpose
+from oem_security.keys.key import Purpose
+from oem_security.keys.keyring import Keyring
 
 BEGIN_ANEW = "keep the files as evidence, then restore them from a backup or go on with a new log: "
 _RECOVER = BEGIN_ANEW + "oem journal recover --begin-anew"

@@ -17,8 +17,8 @@ from oem_security.journal.record import MAX_LINE_BYTES, Record, parse_line, reco
 from oem_security.journal.scan import Scan, scan_blocks
 from oem_security.journal.segments import closed_segments, segment_path
 from oem_security.journal.witness import Witness, leaves
-from oem_security.keyring import Keyring
-from oem_security.keys import Algorithm, PublicKey
+from oem_security.keys.key import Algorithm, PublicKey
+from oem_security.keys.keyring import Keyring
 from oem_security.merkle import (
     HASH_BYTES,
     inclusion_ranges,

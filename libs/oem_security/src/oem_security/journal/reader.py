@@ -14,7 +14,7 @@ from oem_security.journal.record import Record
 from oem_security.journal.scan import Checker, Scan, check_serially, scan, scan_blocks
 from oem_security.journal.segments import RECOVERED, closed_segments, segment_path
 from oem_security.journal.workers import Workers
-from oem_security.keyring import Keyring
+from oem_security.keys.keyring import Keyring
 
 _LARGE_BYTES = 8 << 20
 """Below this, starting a process takes longer than it saves."""

@@ -25,6 +25,7 @@ MAX_LINE_BYTES = 1 << 20
 RESERVED = "journal."
 KEYS = ("seq", "time", "kind", "kid", "body", "prev", "mac")
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
+_LEAF = hashlib.sha384(b"\0")
 _BLOCK = 128
 MAC_FIELD = b',"mac":"'
 TAIL = len(MAC_FIELD) + 96 + 2
@@ -142,16 +143,49 @@ def encode_line(
     seq: int, time: str, kind: str, key_id: str, body: bytes, prev: str, mac: FastMac
 ) -> tuple[bytes, bytes]:
     """Return a record's line (without newline) and its leaf hash."""
-    head = b'{"seq":%d,"time":"%b","kind":"%b","kid":"%b","body":%b,"prev":"%b"' % (
-        seq,
-        time.encode(),
-        kind.encode(),
-        key_id.encode(),
-        body,
-        prev.encode(),
-    )
-    line = b'%b,"mac":"%b"}' % (head, mac.hexdigest(head).encode())
-    return line, hashlib.sha384(b"\0" + line).digest()
+    entries = [(kind.encode(), body)]
+    lines, leaves = encode_lines(seq, time.encode(), key_id.encode(), entries, prev, mac)
+    return lines[0], leaves[0].digest()
+
+
+def encode_lines(
+    seq: int,
+    time: bytes,
+    key_id: bytes,
+    entries: Iterable[tuple[bytes, bytes]],
+    prev: str,
+    mac: FastMac,
+) -> tuple[list[bytes], list[hashlib._Hash]]:
+    """Return the lines (without newlines) of consecutive records, and their leaf hashes.
+
+    It is the journal's innermost loop; everything that is the same for all of them, the key blocks
+    of the MAC and the leaf's first byte too, is worked out before it.
+
+    Args:
+        seq: Number of the first one.
+        time: When they are written.
+        key_id: What stands in their `kid`.
+        entries: Kind and JSON bytes of the content of each.
+        prev: Leaf hash of the record before the first, hex.
+        mac: The MAC of their epoch.
+    """
+    copy_inner, copy_outer, copy_leaf = mac.inner.copy, mac.outer.copy, _LEAF.copy
+    lines, leaves = [], []
+    link = prev.encode()
+    for kind, body in entries:
+        head = b'{"seq":%d,"time":"%b","kind":"%b","kid":"%b","body":%b,"prev":"%b"' % (
+            seq, time, kind, key_id, body, link,
+        )  # fmt: skip
+        inner, outer, leaf = copy_inner(), copy_outer(), copy_leaf()
+        inner.update(head)
+        outer.update(inner.digest())
+        line = b'%b,"mac":"%b"}' % (head, outer.hexdigest().encode())
+        leaf.update(line)
+        link = leaf.hexdigest().encode()
+        lines.append(line)
+        leaves.append(leaf)
+        seq += 1
+    return lines, leaves
 
 
 def parse_line(line: bytes) -> dict[str, Any]:

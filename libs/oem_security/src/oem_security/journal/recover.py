@@ -16,7 +16,7 @@ from oem_security.journal.opening import move_away
 from oem_security.journal.reader import JournalReport, verify_journal
 from oem_security.journal.scan import Scan, scan_blocks
 from oem_security.journal.writer import Journal
-from oem_security.keyring import Keyring
+from oem_security.keys.keyring import Keyring
 
 BEGUN_ANEW = "journal.begun_anew"
 """Kind of the record that says which log was set aside, and why."""

@@ -28,8 +28,8 @@ from oem_security.journal.segments import (
     first_line,
     open_segment,
 )
-from oem_security.keyring import Keyring
-from oem_security.keys import Algorithm, PublicKey
+from oem_security.keys.key import Algorithm, PublicKey
+from oem_security.keys.keyring import Keyring
 from oem_security.merkle import TreeRange
 
 __all__ = ["CHECKPOINT", "CONTINUED", "OPENED", "RECOVERED", "SEALED", "Scan", "scan"]

@@ -21,8 +21,8 @@ from typing import NoReturn
 from oem_security.errors import InputError, JournalError, MalformedError, StateError
 from oem_security.journal.keys import checkpoint_bytes
 from oem_security.journal.scan import Scan, scan_blocks
-from oem_security.keyring import Keyring
-from oem_security.keys import Algorithm, PublicKey
+from oem_security.keys.key import Algorithm, PublicKey
+from oem_security.keys.keyring import Keyring
 from oem_security.merkle import (
     HASH_BYTES,
     TreeRange,

@@ -20,7 +20,7 @@ from oem_security.journal.opening import Found, find
 from oem_security.journal.record import encode_body, require_kind
 from oem_security.journal.segment_writer import SegmentWriter
 from oem_security.journal.segments import CHECKPOINT, OPENED, RECOVERED, SEALED, SEGMENT_BYTES
-from oem_security.keyring import Keyring
+from oem_security.keys.keyring import Keyring
 
 __all__ = ["Journal", "Receipt"]
 MAX_BATCH = 1024

@@ -8,11 +8,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from oem_security.clock import Clock, SystemClock, rfc3339
-from oem_security.envelope import open_envelope, seal_bytes
+from oem_security.envelope.dsse import open_envelope, seal_bytes
+from oem_security.envelope.policy import PayloadType, Pins, site_signers, vendor_signers
 from oem_security.errors import ManifestError
 from oem_security.fields import Fields
 from oem_security.files import read_bounded, write_atomic
-from oem_security.keyring import Keyring, KeyringKind
+from oem_security.keys.keyring import Keyring, KeyringKind
 from oem_security.manifest.tree import (
     MAX_FILES,
     FileEntry,
@@ -21,7 +22,6 @@ from oem_security.manifest.tree import (
     require_distinct,
     require_path,
 )
-from oem_security.policy import PayloadType, Pins, site_signers, vendor_signers
 from oem_security.strict_json import canonical
 
 MANIFEST_NAME = "MANIFEST.dsse.json"

@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oem_security.clock import Clock, SystemClock, rfc3339
-from oem_security.envelope import (
+from oem_security.envelope.dsse import (
     open_envelope,
     open_payload,
     payload_type_of,
     peek_payload,
     seal_payload,
 )
+from oem_security.envelope.policy import PayloadType, Role, site_pins
 from oem_security.errors import InputError, ManifestError, SealError
 from oem_security.fields import Fields
 from oem_security.files import read_bounded, write_atomic
-from oem_security.keyring import Keyring
-from oem_security.keys import DAY_NS, PublicKey
-from oem_security.license import Trust
+from oem_security.keys.key import DAY_NS, PublicKey
+from oem_security.keys.keyring import Keyring
+from oem_security.license.license import Trust
 from oem_security.manifest.manifest import Manifest, parse_manifest
-from oem_security.policy import PayloadType, Role, site_pins
 
 MAX_DAYS = 366
 _MAX_BYTES = 128 << 20

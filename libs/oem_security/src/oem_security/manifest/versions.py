@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oem_security.envelope import open_payload, seal_payload
+from oem_security.envelope.dsse import open_payload, seal_payload
+from oem_security.envelope.policy import PayloadType
 from oem_security.errors import ManifestError, OemSecurityError
 from oem_security.fields import Fields
 from oem_security.files import read_bounded, write_atomic
-from oem_security.keyring import Keyring
+from oem_security.keys.keyring import Keyring
 from oem_security.manifest.manifest import Manifest
-from oem_security.policy import PayloadType
 
 _MAX_BYTES = 1 << 20
 

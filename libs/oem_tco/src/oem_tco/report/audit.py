@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from oem_security.clock import Clock
-from oem_security.keyring import Keyring
+from oem_security.keys.keyring import Keyring
 from oem_tco.decision.record import replay
 from oem_tco.report.decisions import decision_sheet, logged_decisions
 from oem_tco.report.files import Provenance, ReportPaths, write_sealed

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from oem_security.clock import Clock, rfc3339
+from oem_security.envelope.seal import hash_file, seal_file, verify_file
 from oem_security.files import write_atomic
-from oem_security.keyring import Keyring
-from oem_security.seal import hash_file, seal_file, verify_file
+from oem_security.keys.keyring import Keyring
 from oem_tco.errors import ReportError
 from oem_tco.ledger.analysis import TcoResult
 from oem_tco.report.cost_sheet import COST_COLUMNS, check_costs, cost_sheet

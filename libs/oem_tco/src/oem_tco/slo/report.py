@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from oem_security.clock import Clock, rfc3339
+from oem_security.envelope.seal import seal_file
 from oem_security.files import write_atomic
-from oem_security.keyring import Keyring
-from oem_security.seal import seal_file
+from oem_security.keys.keyring import Keyring
 from oem_tco.slo.measure import SloStatus
 
 

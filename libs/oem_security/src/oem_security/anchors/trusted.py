@@ -1,0 +1,101 @@
+"""The vendor's public keys that a site trusts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from oem_security.envelope.dsse import open_payload, seal_payload
+from oem_security.envelope.policy import PayloadType
+from oem_security.errors import LicenseError
+from oem_security.fields import Fields, b64
+from oem_security.files import read_bounded, write_atomic
+from oem_security.keys.key import Algorithm, PublicKey, Purpose
+from oem_security.keys.keyring import Keyring
+
+_MAX_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """The vendor's public keys that a site trusts.
+
+    Attributes:
+        vendor: Ed25519 key that signs licences.
+        transport: X25519 key that requests are encrypted to, raw.
+        older: Keys the vendor signed with before a roll-over; what they signed holds on.
+    """
+
+    vendor: PublicKey
+    transport: bytes
+    older: tuple[PublicKey, ...] = ()
+
+    @property
+    def vendors(self) -> tuple[PublicKey, ...]:
+        """Every key that signs for the vendor, the active one first."""
+        return (self.vendor, *self.older)
+
+    @classmethod
+    def of(cls, vendor: Keyring) -> Anchors:
+        """Return the anchors of a vendor keyring."""
+        transport = vendor.active(Purpose.TRANSPORT).x25519().public_key().public_bytes_raw()
+        return cls(vendor.active(Purpose.VENDOR).public(Algorithm.ED25519), transport)
+
+    def as_json(self) -> dict[str, object]:
+        value: dict[str, object] = {
+            "vendor": b64(self.vendor.raw),
+            "transport": b64(self.transport),
+        }
+        if self.older:
+            value["older"] = [key.raw.hex() for key in self.older]
+        return value
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Anchors:
+        """Return the anchors that a document states."""
+        raw = fields.bytes_b64("vendor", length=32)
+        transport = fields.bytes_b64("transport", length=32)
+        texts = fields.texts("older", max_items=16, max_length=64) if fields.has("older") else ()
+        fields.done()
+        if not all(re.fullmatch("[0-9a-f]{64}", text) for text in texts):
+            fields.fail("older", "holds something else than Ed25519 keys")
+        older = tuple(PublicKey(Algorithm.ED25519, bytes.fromhex(text)) for text in texts)
+        return cls(PublicKey(Algorithm.ED25519, raw), transport, older)
+
+
+def save_anchors(path: Path, anchors: Anchors, keyring: Keyring) -> None:
+    """Keep the vendor's public keys in the site, sealed by the site."""
+    write_atomic(path, seal_payload(anchors.as_json(), PayloadType.DOCUMENT, keyring))
+
+
+def read_anchors(path: Path, keyring: Keyring) -> Anchors:
+    """Return the vendor's keys that this site trusts.
+
+    Raises:
+        InputError: There are none.
+        SealError: They were changed.
+    """
+    data = anchor_bytes(path)
+    return Anchors.from_fields(Fields(open_payload(data, PayloadType.DOCUMENT, keyring), str(path)))
+
+
+def anchor_bytes(path: Path) -> bytes:
+    """Return the file of the trust anchors, not verified."""
+    return read_bounded(path, _MAX_BYTES, what="trust anchors", remedy="run: oem license trust")
+
+
+def require_same_vendor(path: Path, anchors: Anchors, keyring: Keyring) -> None:
+    """Refuse to replace a trusted vendor by another one.
+
+    Raises:
+        LicenseError: Another vendor is trusted.
+    """
+    if path.exists():
+        trusted = read_anchors(path, keyring)
+        if trusted.vendor != anchors.vendor:
+            raise LicenseError(
+                f"this site trusts {trusted.vendor.key_id} already",
+                where=str(path),
+                remedy="keep to that vendor; a site for another one begins with: oem init",
+            )
