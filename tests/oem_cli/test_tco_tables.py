@@ -10,8 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from oem_cli.run import run
-from oem_tco import CostLedger, FillRow, OrderRow, analyze, group_partitions, read_ledger, shortfall
-from oem_tco.tables.group import GroupSpec
+from oem_tco import (
+    CostLedger,
+    FillRow,
+    GroupSpec,
+    OrderRow,
+    analyze,
+    group_partitions,
+    read_ledger,
+    shortfall,
+)
 from tco_support import fill, order
 from tco_tables import fills_of, orders_of, parts_of, plain_parts
 

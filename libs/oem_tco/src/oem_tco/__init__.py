@@ -118,8 +118,10 @@ if TYPE_CHECKING:
         write_partition,
     )
     from oem_tco.tables.group import (
-        GroupSpec,
         group_partitions,
+    )
+    from oem_tco.tables.group_pieces import (
+        GroupSpec,
     )
     from oem_tco.tables.markouts import (
         MarkoutMean,
@@ -194,7 +196,8 @@ _EXPORTS = {
         ".tables.costs": "CostRules TableCosts TcoTables cost_tables",
         ".tables.fees": "FeeRules",
         ".tables.markouts": "MarkoutMean markout_curve",
-        ".tables.group": "GroupSpec group_partitions",
+        ".tables.group": "group_partitions",
+        ".tables.group_pieces": "GroupSpec",
         ".tables.partition": "cost_partitions merge_costs split_tables",
         ".tables.files": "ledger_tables order_totals write_costs write_partition",
         ".tables.rows": "ledger_rows write_ledger",
