@@ -16,7 +16,7 @@ from harness import Benchmark, Result, alternate
 from oem_daemon.provision import Vendor, init_site, provision_license
 from oem_daemon.site import Site
 from oem_security import Keyring, probe_device, verify_license
-from oem_security.license.license import LicensePaths
+from oem_security.license.paths import LicensePaths
 
 CALLS = 300
 IMPORT = "import cryptography.hazmat.primitives.asymmetric.ed25519"

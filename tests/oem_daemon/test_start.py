@@ -22,7 +22,7 @@ from oem_security import (
     verify_license,
 )
 from oem_security.clock import parse_rfc3339
-from oem_security.license.license import LicensePaths
+from oem_security.license.paths import LicensePaths
 from site_support import MadeSite, edit_config, make_site
 
 

@@ -39,8 +39,11 @@ from oem_security import (
     server_context,
     verify_license,
 )
+from oem_security.anchors.trusted import Anchors
 from oem_security.fingerprint.fingerprint import default_probes
-from oem_security.license.license import Anchors, LicensePaths, read_request, trust_vendor
+from oem_security.license.install import trust_vendor
+from oem_security.license.paths import LicensePaths
+from oem_security.license.request import read_request
 
 DEVICE = {"machine_id": "m1", "cpu": "c1", "mac": "a1", "disk": "d1"}
 DAY = 86_400 * 10**9

@@ -21,7 +21,7 @@ from oem_security import (
     trusted_anchors,
 )
 from oem_security.anchors.install import anchor_log
-from oem_security.license.license import load_anchors
+from oem_security.license.opening import load_anchors
 from security_licenses import Trade
 
 

@@ -28,7 +28,7 @@ from oem_security import (
     inspect_token,
     issue_token,
 )
-from oem_security.anchors.trusted import save_anchors
+from oem_security.anchors.trusted import Anchors, save_anchors
 from oem_security.envelope.dsse import seal_bytes
 from oem_security.envelope.policy import (
     PayloadType,
@@ -41,8 +41,9 @@ from oem_security.keys.key import Purpose
 from oem_security.keys.keyring import KeyringKind
 from oem_security.license.activation import pack_activation, unpack_activation
 from oem_security.license.install import install_license, note_request
-from oem_security.license.license import Anchors, LicensePaths, open_license
+from oem_security.license.opening import open_license
 from oem_security.license.otp import support_code
+from oem_security.license.paths import LicensePaths
 from oem_security.license.registry import read_registry
 from oem_security.license.request import read_request
 from oem_security.license.revocations import open_revocations

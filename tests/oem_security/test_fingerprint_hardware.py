@@ -181,15 +181,15 @@ def test_a_dongle_that_cannot_prove_itself_is_an_error_with_a_remedy(
 def test_a_forged_signature_does_not_make_a_dongle(
     token: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from oem_security import fingerprint_dongle
+    from oem_security.fingerprint import dongle
 
     # the token signs something else than it was asked: only the challenge differs
-    real = fingerprint_dongle._ec_holds
+    real = dongle._ec_holds
 
     def another(curve: bytes, point: bytes, signature: bytes, challenge: bytes) -> bool:
         return real(curve, point, signature, bytes(48))
 
-    monkeypatch.setattr(fingerprint_dongle, "_ec_holds", another)
+    monkeypatch.setattr(dongle, "_ec_holds", another)
     with pytest.raises(FingerprintError, match="does not hold"):
         Pkcs11Dongle(token, "oem", "ec", PIN).read()
 

@@ -23,8 +23,9 @@ from oem_security import (
     verify_journal,
 )
 from oem_security.license.backup import backup_license, read_backup, restore_license
-from oem_security.license.license import LicensePaths, verify_license
+from oem_security.license.paths import LicensePaths
 from oem_security.license.registry import read_registry
+from oem_security.license.verify import verify_license
 from security_licenses import DAY, DEVICE, OTHER, At, Trade
 
 CHEAP = KdfParameters(19_456, 2, 1)

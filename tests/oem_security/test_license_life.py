@@ -17,9 +17,10 @@ from oem_security import (
     SealError,
     read_journal,
 )
+from oem_security.license.guard import Standing, Trust
 from oem_security.license.install import self_sign_license
 from oem_security.license.issue import renew_license
-from oem_security.license.license import Standing, Trust, installed_license
+from oem_security.license.opening import installed_license
 from oem_security.license.registry import read_registry
 from oem_security.license.seats import seats_taken, take_seat
 from oem_security.license.terms import License, LicenseTerms
@@ -112,7 +113,7 @@ def test_an_operator_is_warned_before_the_end_and_before_the_list_is_too_old(
 def test_a_list_installed_while_another_process_verifies_is_not_forgotten(
     trade: Trade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from oem_security import license as module
+    from oem_security.license import verify as module
 
     held = trade.licensed()
     trade.verify()
@@ -341,8 +342,9 @@ def test_a_self_signed_licence_that_grants_more_is_refused(trade: Trade) -> None
 
 
 def test_a_vendor_is_trusted_once(trade: Trade, tmp_path: Path) -> None:
+    from oem_security.anchors.trusted import Anchors
     from oem_security.keys.keyring import KeyringKind
-    from oem_security.license.license import Anchors, trust_vendor
+    from oem_security.license.install import trust_vendor
 
     trust_vendor(trade.paths, Anchors.of(trade.vendor), trade.site)
     other = Anchors.of(Keyring.create(tmp_path / "other", KeyringKind.VENDOR))

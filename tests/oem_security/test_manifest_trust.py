@@ -15,7 +15,8 @@ from oem_security import (
     SealError,
     make_manifest,
 )
-from oem_security.license.license import Anchors, Trust
+from oem_security.anchors.trusted import Anchors
+from oem_security.license.guard import Trust
 from oem_security.manifest.trust import Whitelist, judge_manifest
 from security_licenses import DAY, T0, At
 

@@ -8,25 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from oem_security import CapabilityGuard, Fingerprint, Journal, Keyring, KeyringKind, License
-from oem_security.license.install import install_revocations
+from oem_security.anchors.trusted import Anchors
+from oem_security.license.install import install_license, install_revocations, trust_vendor
 from oem_security.license.issue import (
+    issue_license,
     publish_revocations,
     rebind_license,
     renew_license,
     revoke_license,
 )
-from oem_security.license.license import (
-    Anchors,
-    LicensePaths,
-    LicenseTerms,
-    create_request,
-    install_license,
-    issue_license,
-    read_request,
-    trust_vendor,
-    verify_license,
-)
-from oem_security.license.request import LicenseRequest
+from oem_security.license.paths import LicensePaths
+from oem_security.license.request import LicenseRequest, create_request, read_request
+from oem_security.license.terms import LicenseTerms
+from oem_security.license.verify import verify_license
 
 DEVICE = {"machine_id": "m1", "cpu": "c1", "mac": "a1", "disk": "d1"}
 OTHER = {"machine_id": "m2", "cpu": "c2", "mac": "a2", "disk": "d1"}

@@ -19,6 +19,7 @@ from oem_daemon.decision_log import DecisionLog
 from oem_daemon.device import observe
 from oem_daemon.errors import DecisionLogFailed, NotReady
 from oem_daemon.events import EventHub
+from oem_daemon.history import OrderHistory
 from oem_daemon.key_watch import watch_keys
 from oem_daemon.license_watch import LicenseWatch
 from oem_daemon.metrics import DaemonMetrics
@@ -42,7 +43,7 @@ from oem_security import (
     verify_license,
 )
 from oem_security.clock import Clock, SystemClock
-from oem_security.license.license import LicensePaths
+from oem_security.license.paths import LicensePaths
 from oem_security.license.seats import take_seat
 
 AUDIENCE = "oem-daemon"
@@ -132,10 +133,7 @@ def compose(
         store = SqliteOrderStore.open(site.orders)
         stack.callback(store.close)
         log = DecisionLog(journal, on_log_failure)
-        newest_ns = max(
-            (f.time_ns for o in store.orders() for f in o.fills if f.venue == PAPER), default=0
-        )
-        place = make_place(site, config, fees, newest_ns, registry)
+        place = make_place(site, config, fees, store.newest_fill_ns(PAPER), registry)
         stack.callback(place.close)
         router = LiveExecutionRouter(
             store,
@@ -176,6 +174,7 @@ def compose(
             coverage=load_coverage(site.estimate_coverage),
             metrics=metrics,
             events=events,
+            history=OrderHistory(store, router, [venue.name for venue in place.venues]),
         )
         watch_keys(metrics, keyring, site.mtls / "server.pem", SystemClock())
         gatekeeper = Gatekeeper(

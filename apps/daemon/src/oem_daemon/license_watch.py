@@ -12,7 +12,7 @@ from oem_daemon.device import observe
 from oem_daemon.site import Site
 from oem_security import CapabilityGuard, Keyring, OemSecurityError, verify_license
 from oem_security.clock import Clock
-from oem_security.license.license import LicensePaths
+from oem_security.license.paths import LicensePaths
 
 WATCH_S = 900.0
 """Seconds between two looks; less than the hour after which a time counts as confirmed."""

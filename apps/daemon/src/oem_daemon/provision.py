@@ -27,9 +27,11 @@ from oem_security import (
     seal_file,
     verify_license,
 )
+from oem_security.anchors.trusted import Anchors
 from oem_security.files import PRIVATE_FILE, make_private_dir, write_atomic
-from oem_security.license.install import note_request
-from oem_security.license.license import Anchors, LicensePaths, read_request, trust_vendor
+from oem_security.license.install import note_request, trust_vendor
+from oem_security.license.paths import LicensePaths
+from oem_security.license.request import read_request
 
 DAY_S = 86_400
 

@@ -94,31 +94,29 @@ if TYPE_CHECKING:
         write_usb,
     )
     from oem_security.license.backup import backup_license, read_backup, restore_license
-    from oem_security.license.install import install_revocations, self_sign_license, trust_vendor
+    from oem_security.license.guard import CapabilityGuard, Trust
+    from oem_security.license.install import (
+        install_license,
+        install_revocations,
+        self_sign_license,
+        trust_vendor,
+    )
     from oem_security.license.issue import (
+        issue_license,
         publish_revocations,
         rebind_license,
         renew_license,
         revoke_license,
     )
-    from oem_security.license.license import (
-        CapabilityGuard,
-        License,
-        LicensePaths,
-        LicenseTerms,
-        Trust,
-        create_request,
-        install_license,
-        installed_license,
-        issue_license,
-        verify_license,
-    )
+    from oem_security.license.opening import installed_license
     from oem_security.license.otp import support_code
+    from oem_security.license.paths import LicensePaths
     from oem_security.license.registry import read_registry
-    from oem_security.license.request import read_request
+    from oem_security.license.request import create_request, read_request
     from oem_security.license.revocations import RevocationList
     from oem_security.license.seats import take_seat
-    from oem_security.license.terms import Fallback
+    from oem_security.license.terms import Fallback, License, LicenseTerms
+    from oem_security.license.verify import verify_license
     from oem_security.manifest.manifest import (
         Manifest,
         make_manifest,
@@ -165,9 +163,6 @@ _EXPORTS = {
         ".journal.writer": "Journal Receipt",
         ".keys.keyring": "Keyring KeyringKind",
         ".keys.key": "Purpose RotationRule",
-        ".license.license": "LicensePaths Trust installed_license CapabilityGuard License "
-        "LicenseTerms create_request install_license "
-        "issue_license verify_license",
         ".mtls.authority": "CertificateAuthority",
         ".mtls.peer": "PeerCheck PeerIdentity client_context grpc_server_credentials "
         "require_tls13_for_grpc server_context",
@@ -189,14 +184,19 @@ _EXPORTS = {
         "write_usb",
         ".anchors.trusted": "Anchors",
         ".license.backup": "backup_license read_backup restore_license",
-        ".license.install": "install_revocations self_sign_license trust_vendor",
-        ".license.issue": "publish_revocations rebind_license renew_license revoke_license",
+        ".license.install": "install_license install_revocations self_sign_license trust_vendor",
+        ".license.guard": "CapabilityGuard Trust",
+        ".license.opening": "installed_license",
+        ".license.paths": "LicensePaths",
+        ".license.verify": "verify_license",
+        ".license.issue": "issue_license publish_revocations rebind_license renew_license "
+        "revoke_license",
         ".license.otp": "support_code",
         ".license.registry": "read_registry",
-        ".license.request": "read_request",
+        ".license.request": "create_request read_request",
         ".license.revocations": "RevocationList",
         ".license.seats": "take_seat",
-        ".license.terms": "Fallback",
+        ".license.terms": "Fallback License LicenseTerms",
         ".manifest.trust": "Whitelist judge_manifest",
     }.items()
     for name in names.split()

@@ -18,7 +18,8 @@ from oem_security.journal.reader import verify_journal
 from oem_security.journal.segments import closed_segments, journal_of, segment_path
 from oem_security.keys.key import Purpose
 from oem_security.keys.keyring import Keyring
-from oem_security.license.license import LicensePaths, load_anchors
+from oem_security.license.opening import load_anchors
+from oem_security.license.paths import LicensePaths
 
 _SKIPPED = {"secrets"}
 

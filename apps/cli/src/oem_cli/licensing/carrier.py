@@ -19,7 +19,7 @@ from oem_security.license.activation import (
     write_qr,
     write_usb,
 )
-from oem_security.license.license import LicensePaths
+from oem_security.license.paths import LicensePaths
 
 
 def run_export(args: argparse.Namespace, out: Output) -> ExitCode:

@@ -26,7 +26,8 @@ from oem_security.license.install import (
     self_sign_license,
     trust_vendor,
 )
-from oem_security.license.license import LicensePaths, installed_license, load_anchors
+from oem_security.license.opening import installed_license, load_anchors
+from oem_security.license.paths import LicensePaths
 from oem_security.license.registry import Registry, read_registry
 from oem_security.license.request import create_request
 from oem_security.license.terms import second_text

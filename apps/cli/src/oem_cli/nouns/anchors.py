@@ -86,7 +86,7 @@ def run_install(args: argparse.Namespace, out: Output) -> ExitCode:
     """Follow a version."""
     from oem_daemon.site import Site
     from oem_security import Keyring, install_anchors
-    from oem_security.license.license import LicensePaths
+    from oem_security.license.paths import LicensePaths
 
     site = Site(args.site)
     made = install_anchors(

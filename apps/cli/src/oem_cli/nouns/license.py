@@ -148,7 +148,8 @@ def run_verify(args: argparse.Namespace, out: Output) -> ExitCode:
     from oem_daemon.site import Site
     from oem_security.clock import rfc3339
     from oem_security.keys.keyring import Keyring
-    from oem_security.license.license import LicensePaths, verify_license
+    from oem_security.license.paths import LicensePaths
+    from oem_security.license.verify import verify_license
 
     site = Site(args.site)
     keyring, paths = Keyring.open(site.keys), LicensePaths(site.licenses)

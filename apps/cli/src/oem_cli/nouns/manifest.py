@@ -53,7 +53,9 @@ def run_verify(args: argparse.Namespace, out: Output) -> ExitCode:
     from oem_daemon.site import Site
     from oem_security import Keyring, ManifestVersions, read_manifest, verify_tree
     from oem_security.envelope.policy import PayloadType, site_pins
-    from oem_security.license.license import LicensePaths, Trust, load_anchors
+    from oem_security.license.guard import Trust
+    from oem_security.license.opening import load_anchors
+    from oem_security.license.paths import LicensePaths
     from oem_security.manifest.manifest import MANIFEST_NAME
     from oem_security.manifest.trust import Judged, Whitelist, judge_manifest
 

@@ -16,7 +16,7 @@ from oem_security.journal.epoch import state_at
 from oem_security.journal.reader import read_journal
 from oem_security.journal.writer import Journal
 from oem_security.keys.keyring import Keyring
-from oem_security.license.license import LicensePaths
+from oem_security.license.paths import LicensePaths
 from oem_security.license.registry import ROLLED, TRUSTED, read_registry
 
 INSTALLED = "anchors.installed"

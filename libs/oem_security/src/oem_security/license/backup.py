@@ -29,7 +29,8 @@ from oem_security.journal.head import HEAD_SUFFIX
 from oem_security.journal.reader import verify_journal
 from oem_security.journal.writer import Journal
 from oem_security.keys.keyring import KEYRING_FILE, Keyring
-from oem_security.license.license import LicensePaths, installed_license
+from oem_security.license.opening import installed_license
+from oem_security.license.paths import LicensePaths
 from oem_security.license.registry import RESTORED, read_registry
 from oem_security.license.state import read_state
 from oem_security.license.terms import second_text

@@ -20,13 +20,8 @@ from oem_security.fingerprint.fingerprint import Fingerprint
 from oem_security.journal.writer import Journal
 from oem_security.keys.key import Algorithm, PrivateSigner, Purpose
 from oem_security.keys.keyring import Keyring
-from oem_security.license.license import (
-    LicensePaths,
-    is_self_signed,
-    load_anchors,
-    open_license,
-    require_little,
-)
+from oem_security.license.opening import is_self_signed, load_anchors, open_license, require_little
+from oem_security.license.paths import LicensePaths
 from oem_security.license.registry import (
     INSTALLED,
     LIST_INSTALLED,

@@ -25,7 +25,7 @@ from oem_security.fields import Fields
 from oem_security.files import read_bounded, write_atomic
 from oem_security.keys.key import DAY_NS, PublicKey
 from oem_security.keys.keyring import Keyring
-from oem_security.license.license import Trust
+from oem_security.license.guard import Trust
 from oem_security.manifest.manifest import Manifest, parse_manifest
 
 MAX_DAYS = 366

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import ipaddress
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -17,17 +15,22 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from oem_security.clock import NS_PER_SECOND, Clock, SystemClock
+from oem_security.clock import Clock, SystemClock
 from oem_security.errors import InputError, StateError
 from oem_security.files import (
-    PRIVATE_FILE,
     exclusive,
     make_private_dir,
     read_bounded,
     require_private,
     write_atomic,
+)
+from oem_security.mtls.certificate import (
+    leaf_certificate,
+    moment_of,
+    pem,
+    root_certificate,
+    write_key,
 )
 from oem_security.mtls.crl import (
     AHEAD_DIR,
@@ -49,8 +52,6 @@ from oem_security.mtls.registry import (
     write_registry,
 )
 
-CA_DAYS = 3650
-LEAF_DAYS = 90
 CRL_DAYS = 90
 AHEAD_OVERLAP_DAYS = 7
 MAX_AHEAD = 24
@@ -94,26 +95,11 @@ class CertificateAuthority:
             )
         make_private_dir(directory)
         key = ec.generate_private_key(ec.SECP384R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now = _now(clock)
-        public = key.public_key()
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(subject)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - BACKDATED)
-            .not_valid_after(now + dt.timedelta(days=CA_DAYS))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_key_usage(ca=True), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .sign(key, hashes.SHA384())
-        )
+        certificate = root_certificate(key, name, moment_of(clock))
         authority = cls(directory, certificate, key, clock)
         authority._save(Registry((), 0, "", 0))
-        write_atomic(directory / "ca.pem", _pem(certificate))
-        _write_key(directory / "ca.key", key)
+        write_atomic(directory / "ca.pem", pem(certificate))
+        write_key(directory / "ca.key", key)
         authority.write_crl()
         return authority
 
@@ -196,7 +182,7 @@ class CertificateAuthority:
 
     def standings(self) -> tuple[tuple[Issued, Standing], ...]:
         """Return every certificate with how it stands now, oldest first."""
-        now, entries = _now(self._clock), self.issued()
+        now, entries = self._now(), self.issued()
         newest = {entry.name: entry.serial for entry in entries if not entry.revoked}
         return tuple((entry, standing(entry, newest, now)) for entry in entries)
 
@@ -218,7 +204,7 @@ class CertificateAuthority:
                     where=str(self.directory / "registry.json"),
                     remedy="list them with: oem mtls status",
                 )
-            when = moment_text(_now(self._clock))
+            when = moment_text(self._now())
             entries = tuple(
                 replace(e, revoked=e.revoked or when) if e.serial == serial else e
                 for e in registry.certificates
@@ -252,7 +238,7 @@ class CertificateAuthority:
         Raises:
             CertificateError: A list is malformed or not this authority's.
         """
-        now = _now(self._clock)
+        now = self._now()
         lists = [
             read_crl(path.read_bytes(), self._certificate, path.name)
             for path in crl_files(self.directory)
@@ -271,7 +257,7 @@ class CertificateAuthority:
         return exclusive(self.directory / "ca.lock", what="certificate authority")
 
     def _write_crls(self, ahead: int, days: int) -> int:
-        registry, now = self.registry(), _now(self._clock)
+        registry, now = self.registry(), self._now()
         revoked = [
             (int(e.serial, 16), dt.datetime.fromisoformat(e.revoked))
             for e in registry.certificates
@@ -293,7 +279,7 @@ class CertificateAuthority:
         overlap = min(dt.timedelta(days=AHEAD_OVERLAP_DAYS), length / 4)
         begins = now - BACKDATED
         for place in range(ahead + 1):
-            pem = build_crl(
+            signed = build_crl(
                 self._certificate,
                 self._key,
                 revoked,
@@ -302,7 +288,7 @@ class CertificateAuthority:
                 next_update=ends,
             )
             name = CRL_FILE if place == 0 else f"{AHEAD_DIR}/{first + place:08d}.pem"
-            write_atomic(self.directory / name, pem)
+            write_atomic(self.directory / name, signed)
             begins = ends - overlap
             ends = begins + length
         return first
@@ -313,34 +299,9 @@ class CertificateAuthority:
                 f"{name!r} cannot name a certificate",
                 remedy="use up to 64 letters, digits, '-', '_', '.', and not 'ca' or 'crl'",
             )
-        names = [_general_name(text) for text in alternative]
-        if not names:
-            raise InputError("a server has no name", remedy="give --dns or --ip")
         key = ec.generate_private_key(ec.SECP256R1())
-        now = _now(self._clock)
-        ends = min(now + dt.timedelta(days=LEAF_DAYS), self.not_after)
-        eku = (
-            ExtendedKeyUsageOID.SERVER_AUTH
-            if use is Use.SERVER
-            else ExtendedKeyUsageOID.CLIENT_AUTH
-        )
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-            .issuer_name(self._certificate.subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - BACKDATED)
-            .not_valid_after(ends)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(ca=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([eku]), critical=True)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
-                critical=False,
-            )
-            .sign(self._key, hashes.SHA384())
+        certificate = leaf_certificate(
+            (self._certificate, self._key), key.public_key(), name, use, alternative, self._now()
         )
         entry = Issued(
             name=name,
@@ -355,47 +316,12 @@ class CertificateAuthority:
             # known first: what exists can be revoked
             registry = self.registry()
             self._save(replace(registry, certificates=(*registry.certificates, entry)))
-            _write_key(self.directory / f"{name}.key", key)
-            write_atomic(self.directory / f"{name}.pem", _pem(certificate))
+            write_key(self.directory / f"{name}.key", key)
+            write_atomic(self.directory / f"{name}.pem", pem(certificate))
         return entry
+
+    def _now(self) -> dt.datetime:
+        return moment_of(self._clock)
 
     def _save(self, registry: Registry) -> None:
         write_registry(self.directory, registry)
-
-
-def _general_name(text: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(text))
-    except ValueError:
-        pass
-    if not re.fullmatch(r"(?:\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", text):
-        raise InputError(
-            f"{text!r} is neither a host name nor an address",
-            remedy="give names such as core.example or addresses such as 192.0.2.7",
-        )
-    return x509.DNSName(text)
-
-
-def _key_usage(*, ca: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, content_commitment=False,
-        key_encipherment=False, data_encipherment=False, key_agreement=False,
-        encipher_only=False, decipher_only=False,
-    )  # fmt: skip
-
-
-def _now(clock: Clock) -> dt.datetime:
-    return dt.datetime.fromtimestamp(clock.now_ns() // NS_PER_SECOND, dt.UTC)
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    write_atomic(path, pem, mode=PRIVATE_FILE)

@@ -15,9 +15,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from oem_security.clock import NS_PER_SECOND, Clock, SystemClock
+from oem_security.clock import Clock, SystemClock
 from oem_security.errors import CertificateError
 from oem_security.files import read_bounded
+from oem_security.mtls.certificate import moment_of
 from oem_security.mtls.crl import AHEAD_DIR, CRL_FILE, Crl, current_crl, require_crl_sign
 from oem_security.mtls.registry import Use
 
@@ -64,7 +65,7 @@ def _filled(
     context: ssl.SSLContext, directory: Path, name: str, clock: Clock | None
 ) -> ssl.SSLContext:
     authority = _load_authority(directory)
-    crl = current_crl(directory, authority, _now(clock or SystemClock()))
+    crl = current_crl(directory, authority, moment_of(clock or SystemClock()))
     pem = crl.crl.public_bytes(serialization.Encoding.PEM)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     certificate = authority.public_bytes(serialization.Encoding.PEM)
@@ -133,7 +134,7 @@ class PeerCheck:
         self._ca = _load_authority(directory)
         self._stamp: _Stamp = ()
         self._until = dt.datetime.min.replace(tzinfo=dt.UTC)
-        self._crl = self._current_crl(_now(self._clock))
+        self._crl = self._current_crl(moment_of(self._clock))
         self._known: dict[bytes, x509.Certificate] = {}
 
     def check(self, auth_context: Mapping[str, Iterable[bytes]]) -> PeerIdentity:
@@ -196,7 +197,7 @@ class PeerCheck:
         self._require_in_force(certificate)
 
     def _require_in_force(self, certificate: x509.Certificate) -> None:
-        now = _now(self._clock)
+        now = moment_of(self._clock)
         if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
             raise _refused("the certificate is out of date", "renew it with: oem mtls renew")
         if self._current_crl(now).revokes(certificate.serial_number):
@@ -248,7 +249,3 @@ def _load_authority(directory: Path) -> x509.Certificate:
 
 def _refused(what: str, remedy: str) -> CertificateError:
     return CertificateError(what, where="peer", remedy=remedy)
-
-
-def _now(clock: Clock) -> dt.datetime:
-    return dt.datetime.fromtimestamp(clock.now_ns() // NS_PER_SECOND, dt.UTC)
