@@ -66,3 +66,62 @@ def sized_exposure(targets: ArrayLike, volatility: ArrayLike, profile: RiskProfi
     cut = np.minimum(profile.max_leverage / gross, profile.volatility_target / together)
     exposure *= np.minimum(cut, 1.0)
     return exposure
+
+
+def order_parts(
+    wanted: ArrayLike, held: ArrayLike, profile: RiskProfile, *, band: float = 0.0
+) -> tuple[Floats, Floats]:
+    """Return the way from what is held to what is wanted, in two parts: given up, and added.
+
+    What reduces a holding is done at once; what adds is cut to `max_order`, and the rest follows
+    with the next order. A change of less than `band` is noise and left alone, unless nothing is
+    wanted any more.
+
+    Args:
+        wanted: (symbols, ...) exposure wanted, multiples of equity.
+        held: The same shape, exposure held.
+        profile: Whose largest order holds.
+        band: Smallest change as a share of the larger of the two exposures, in [0, 1).
+
+    Returns:
+        `(reduced, added)`: what is left of `held` after giving up, and what is added to that; the
+        order is `reduced + added - held`.
+
+    Example:
+        >>> from oem_risk import order_parts, shipped_profile
+        >>> reduced, added = order_parts([0.05, 0.34], [0.2, 0.0], shipped_profile("balanced"))
+        >>> reduced.tolist(), added.tolist()
+        ([0.05, 0.0], [0.0, 0.3])
+    """
+    target, now = np.asarray(wanted, dtype=np.float64), np.asarray(held, dtype=np.float64)
+    if band > 0:
+        largest = np.maximum(np.abs(target), np.abs(now))
+        noise = (np.abs(target - now) < band * largest) & (target != 0)
+        target = np.where(noise, now, target)
+    reduced = np.clip(target, np.minimum(now, 0.0), np.maximum(now, 0.0))
+    return reduced, np.clip(target - reduced, -profile.max_order, profile.max_order)
+
+
+def annualised_volatility(log_returns: ArrayLike, bars_per_year: float) -> Floats:
+    """Return the standard deviation of log returns, annualised by the square root of time.
+
+    Args:
+        log_returns: (..., bars) returns of one bar each, at least 2.
+        bars_per_year: Bars in a year.
+
+    Returns:
+        Shape (...,).
+
+    Example:
+        >>> from oem_risk import annualised_volatility
+        >>> round(float(annualised_volatility([0.01, -0.01, 0.01, -0.01], 365.0)), 4)
+        0.2206
+    """
+    returns = np.asarray(log_returns, dtype=np.float64)
+    if returns.shape[-1] < 2:
+        raise LabProblem(
+            f"{returns.shape[-1]} returns",
+            where="log_returns",
+            remedy="give at least 2",
+        )
+    return np.asarray(returns.std(axis=-1, ddof=1) * np.sqrt(bars_per_year))
