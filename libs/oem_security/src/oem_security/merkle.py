@@ -12,16 +12,18 @@ from collections.abc import Iterable, Iterator, Sequence
 
 HASH_BYTES = 48
 EMPTY_ROOT = hashlib.sha384(b"").digest()
+LEAF_PREFIX = b"\0"
+NODE_PREFIX = b"\1"
 
 
 def leaf_hash(data: bytes) -> bytes:
     """Return the hash of one leaf."""
-    return hashlib.sha384(b"\0" + data).digest()
+    return hashlib.sha384(LEAF_PREFIX + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Return the hash of an inner node."""
-    return hashlib.sha384(b"\1" + left + right).digest()
+    return hashlib.sha384(NODE_PREFIX + left + right).digest()
 
 
 class TreeRange:
@@ -63,7 +65,7 @@ class TreeRange:
 
     def extend(self, leaves: Sequence[bytes]) -> None:
         """Add leaf hashes at the end; whole levels are hashed at once."""
-        sha384 = hashlib.sha384
+        copy = hashlib.sha384(NODE_PREFIX).copy
         position, level = self.end, 0
         nodes = leaves
         late: list[tuple[int, bytes]] = []
@@ -74,10 +76,12 @@ class TreeRange:
                 position += 1
             if len(nodes) & 1:
                 late.append((level, nodes[-1]))
-            nodes = [
-                sha384(b"\1" + left + right).digest()
-                for left, right in zip(nodes[::2], nodes[1::2], strict=False)
-            ]
+            pairs = []
+            for left, right in zip(nodes[::2], nodes[1::2], strict=False):
+                state = copy()
+                state.update(left + right)
+                pairs.append(state.digest())
+            nodes = pairs
             position >>= 1
             level += 1
         self.end += len(leaves)

@@ -23,7 +23,7 @@ from oem_security.journal.record import (
     FastMac,
     parse_line,
 )
-from oem_security.merkle import TreeRange
+from oem_security.merkle import LEAF_PREFIX, TreeRange
 
 BLOCK_BYTES = 1 << 20
 
@@ -85,8 +85,8 @@ def check_block(data: bytes, mac: FastMac, key_id: str, *, keep: bool = False) -
         keep: Whether to keep the parsed lines.
     """
     block = Block()
-    sha384, loads = hashlib.sha384, orjson.loads
-    copy_inner, copy_outer = mac.inner.copy, mac.outer.copy
+    loads, start = orjson.loads, hashlib.sha384(LEAF_PREFIX)
+    copy_inner, copy_outer, copy_leaf = mac.inner.copy, mac.outer.copy, start.copy
     leaves: list[bytes] = []
     settled = 0  # leaves that are in the tree
     kinds: dict[str, int] = {}
@@ -125,7 +125,9 @@ def check_block(data: bytes, mac: FastMac, key_id: str, *, keep: bool = False) -
             block.tree.extend(leaves[settled:])
             settled = len(leaves)
             block.marks.append(Mark(index, kind, body, block.tree.copy()))
-        leaf = sha384(b"\0" + line).digest()
+        state = copy_leaf()  # merkle.leaf_hash, as above
+        state.update(line)
+        leaf = state.digest()
         leaves.append(leaf)
         link = leaf.hex()
         seq += 1

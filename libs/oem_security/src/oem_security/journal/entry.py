@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -55,14 +56,43 @@ class Entry:
             self.done.set_exception(error)
 
 
+class ThreadPromise:
+    """A thread that waits; a bare lock, which costs a fraction of a future."""
+
+    __slots__ = ("_error", "_lock", "_receipt")
+
+    def __init__(self) -> None:
+        self._receipt: Receipt | None = None
+        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def set_result(self, receipt: Receipt, /) -> None:
+        self._receipt = receipt
+        self._lock.release()
+
+    def set_exception(self, error: BaseException, /) -> None:
+        self._error = error
+        self._lock.release()
+
+    def wait(self) -> Receipt:
+        """Return the receipt once it is there; to be asked once."""
+        self._lock.acquire()
+        if self._receipt is None:
+            raise self._error or RuntimeError("the journal told nothing")
+        return self._receipt
+
+
 class LoopPromise:
     """A coroutine that waits; it is told through its event loop."""
 
     __slots__ = ("future", "loop")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.future: asyncio.Future[Receipt] = loop.create_future()
+    def __init__(self) -> None:
+        import asyncio  # whoever waits in a loop has it already
+
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Receipt] = self.loop.create_future()
 
     def set_result(self, receipt: Receipt, /) -> None:
         acknowledge([(self, receipt)])
@@ -87,7 +117,7 @@ def acknowledge(receipts: Iterable[tuple[Promise, Receipt]]) -> None:
     """Tell all who wait that their entries are on disk; each event loop is woken once."""
     loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Receipt], Receipt]]] = {}
     for done, receipt in receipts:
-        if isinstance(done, LoopPromise):
+        if type(done) is LoopPromise:
             loops.setdefault(done.loop, []).append((done.future, receipt))
         else:
             done.set_result(receipt)

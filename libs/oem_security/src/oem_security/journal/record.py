@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ import orjson
 
 from oem_security.clock import NS_PER_SECOND, parse_rfc3339, rfc3339
 from oem_security.errors import InputError, MalformedError
+from oem_security.merkle import LEAF_PREFIX
 from oem_security.strict_json import Json
 
 GENESIS_LINK = "0" * 96
@@ -25,7 +26,6 @@ MAX_LINE_BYTES = 1 << 20
 RESERVED = "journal."
 KEYS = ("seq", "time", "kind", "kid", "body", "prev", "mac")
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
-_LEAF = hashlib.sha384(b"\0")
 _BLOCK = 128
 MAC_FIELD = b',"mac":"'
 TAIL = len(MAC_FIELD) + 96 + 2
@@ -139,27 +139,18 @@ def require_kind(kind: str) -> None:
         )
 
 
-def encode_line(
-    seq: int, time: str, kind: str, key_id: str, body: bytes, prev: str, mac: FastMac
-) -> tuple[bytes, bytes]:
-    """Return a record's line (without newline) and its leaf hash."""
-    entries = [(kind.encode(), body)]
-    lines, leaves = encode_lines(seq, time.encode(), key_id.encode(), entries, prev, mac)
-    return lines[0], leaves[0].digest()
-
-
 def encode_lines(
     seq: int,
-    time: bytes,
-    key_id: bytes,
-    entries: Iterable[tuple[bytes, bytes]],
+    time: str,
+    key_id: str,
+    entries: Iterable[tuple[str, bytes]],
     prev: str,
     mac: FastMac,
-) -> tuple[list[bytes], list[hashlib._Hash]]:
+) -> tuple[list[bytes], list[bytes]]:
     """Return the lines (without newlines) of consecutive records, and their leaf hashes.
 
-    It is the journal's innermost loop; everything that is the same for all of them, the key blocks
-    of the MAC and the leaf's first byte too, is worked out before it.
+    It is the innermost loop of writing; what is the same for all of them, the key blocks of the
+    MAC and the first byte of a leaf too, is hashed before it.
 
     Args:
         seq: Number of the first one.
@@ -169,23 +160,33 @@ def encode_lines(
         prev: Leaf hash of the record before the first, hex.
         mac: The MAC of their epoch.
     """
-    copy_inner, copy_outer, copy_leaf = mac.inner.copy, mac.outer.copy, _LEAF.copy
+    start = hashlib.sha384(LEAF_PREFIX)
+    copy_inner, copy_outer, copy_leaf = mac.inner.copy, mac.outer.copy, start.copy
+    at, kid, link = time.encode(), key_id.encode(), prev.encode()
     lines, leaves = [], []
-    link = prev.encode()
     for kind, body in entries:
         head = b'{"seq":%d,"time":"%b","kind":"%b","kid":"%b","body":%b,"prev":"%b"' % (
-            seq, time, kind, key_id, body, link,
+            seq, at, kind.encode(), kid, body, link,
         )  # fmt: skip
         inner, outer, leaf = copy_inner(), copy_outer(), copy_leaf()
         inner.update(head)
         outer.update(inner.digest())
         line = b'%b,"mac":"%b"}' % (head, outer.hexdigest().encode())
         leaf.update(line)
-        link = leaf.hexdigest().encode()
+        digest = leaf.digest()
+        link = digest.hex().encode()
         lines.append(line)
-        leaves.append(leaf)
+        leaves.append(digest)
         seq += 1
     return lines, leaves
+
+
+def encode_line(
+    seq: int, time: str, kind: str, key_id: str, body: bytes, prev: str, mac: FastMac
+) -> tuple[bytes, bytes]:
+    """Return one record's line (without newline) and its leaf hash; see `encode_lines`."""
+    lines, leaves = encode_lines(seq, time, key_id, [(kind, body)], prev, mac)
+    return lines[0], leaves[0]
 
 
 def parse_line(line: bytes) -> dict[str, Any]:

@@ -298,13 +298,28 @@ def scan_last(path: Path, keyring: Keyring, state: Scan) -> None:
     Raises:
         JournalError: As `scan`.
     """
+    for _ in _alone(path, keyring, state, check_serially):
+        continue
+
+
+def scan_segment(path: Path, keyring: Keyring) -> Iterator[Record]:
+    """Yield the records of the segment at `path` alone, each verified as `scan_last` does.
+
+    Raises:
+        JournalError: As `scan`.
+    """
+    for block in _alone(path, keyring, Scan(), _check_and_keep):
+        for value in block.records:
+            yield record_of(value)
+
+
+def _alone(path: Path, keyring: Keyring, state: Scan, checker: Checker) -> Iterator[Block]:
     with path.open("rb") as stream:
         value = _first(stream, path, state)
         if value is None:
             return
         mac, key_id = _located(state, path, functools.partial(state.resume, path, value, keyring))
-        for _ in _joined(stream, mac, key_id, state, check_serially):
-            continue
+        yield from _joined(stream, mac, key_id, state, checker)
 
 
 def _joined(

@@ -14,10 +14,12 @@ from oem_security.files import sync_dir
 from oem_security.journal.entry import FLUSH, Entry, Promise, Receipt
 from oem_security.journal.epoch import EpochKey
 from oem_security.journal.opening import Found
-from oem_security.journal.record import TimeText, encode_body, encode_line
+from oem_security.journal.record import TimeText, encode_body, encode_lines
 from oem_security.journal.segments import CHECKPOINT, CONTINUED, SEALED, segment_path
+from oem_security.merkle import TreeRange
 
 Receipts = list[tuple[Promise, Receipt]]
+_LATE = 1024
 
 
 class SegmentWriter:
@@ -38,6 +40,9 @@ class SegmentWriter:
         self._clock = clock
         self._time = TimeText()
         self._file = -1
+        self._late: list[bytes] = []
+        """Leaves that are not in the tree yet: many are hashed at once, after their entries were
+        acknowledged."""
         self._use(self.state.current)
 
     def open(self, step: str) -> None:
@@ -77,17 +82,22 @@ class SegmentWriter:
             Exception: They are not on disk; nothing of them counts.
         """
         scan = self.scan
-        before = (scan.records, scan.link, scan.tree.copy())
+        before = (scan.records, scan.link, scan.tree.copy(), list(self._late))
         try:
             data, receipts = self._encode(batch)
             if data:
                 _write_all(self._file, data)
                 os.fdatasync(self._file)
         except BaseException:
-            scan.records, scan.link, scan.tree = before
+            scan.records, scan.link, scan.tree, self._late = before
             raise
         scan.good_bytes += len(data)
         return receipts
+
+    def settle(self) -> None:
+        """Do what acknowledging entries need not wait for."""
+        if len(self._late) >= _LATE:
+            self._tree()
 
     def turn(self) -> Receipt:
         """Close the epoch, in steps that can each be the last one before a crash.
@@ -99,7 +109,7 @@ class SegmentWriter:
         upcoming = EpochKey.fresh(current.epoch + 1, keys.active.epoch)
         self.state = replace(self.state, upcoming=upcoming)
         self.state.save(keys.keyring.directory)
-        self._write(SEALED, keys.seal(current, upcoming, scan.records, scan.tree.root()))
+        self._write(SEALED, keys.seal(current, upcoming, scan.records, self._tree().root()))
         self._begin_segment(upcoming, rename=True)
         return Receipt(scan.records - 1, scan.link)
 
@@ -125,8 +135,8 @@ class SegmentWriter:
             "ring": upcoming.ring,
             "public": upcoming.public.raw.hex(),
             "size": scan.records,
-            "root": scan.tree.root().hex(),
-            "peaks": [peak.hex() for peak in scan.tree.hashes()],
+            "root": self._tree().root().hex(),
+            "peaks": [peak.hex() for peak in self._tree().hashes()],
         }
         self._write(CONTINUED, continued)
         sync_dir(self.path.parent)
@@ -140,32 +150,46 @@ class SegmentWriter:
         self._mac = self.keys.mac(key.ring, key.epoch)
         self._key_id = self.keys.key_id(key.epoch)
 
+    def _tree(self) -> TreeRange:
+        """Return the tree of all records."""
+        late, self._late = self._late, []
+        self.scan.tree.extend(late)
+        return self.scan.tree
+
     def _encode(self, batch: Sequence[Entry]) -> tuple[bytes, Receipts]:
-        scan = self.scan
         lines: list[bytes] = []
         receipts: Receipts = []
-        leaves: list[bytes] = []  # not yet in the tree: whole batches are hashed at once
-        key_id, mac = self._key_id, self._mac
+        run: list[Entry] = []
         for entry in batch:
-            if entry.kind == FLUSH and entry.done is not None:
-                receipts.append((entry.done, Receipt(scan.records - 1, scan.link)))
-                continue
-            body = entry.body
+            if entry.kind == FLUSH or entry.kind == CHECKPOINT:
+                self._encode_run(run, lines, receipts)
+                run = []
             if entry.kind == CHECKPOINT:
-                scan.tree.extend(leaves)
-                leaves = []
-                root = scan.tree.root()
-                body = encode_body(self.keys.checkpoint(self.state.current, scan.records, root))
-            time = self._time.of(self._clock.now_ns())
-            line, leaf = encode_line(scan.records, time, entry.kind, key_id, body, scan.link, mac)
-            lines += (line, b"\n")
-            scan.link = leaf.hex()
+                root = self._tree().root()
+                body = self.keys.checkpoint(self.state.current, self.scan.records, root)
+                entry = Entry(CHECKPOINT, encode_body(body), entry.done)
+            if entry.kind != FLUSH:
+                run.append(entry)
+            elif entry.done is not None:
+                receipts.append((entry.done, Receipt(self.scan.records - 1, self.scan.link)))
+        self._encode_run(run, lines, receipts)
+        lines.append(b"")  # each line ends with a newline
+        return b"\n".join(lines), receipts
+
+    def _encode_run(self, run: Sequence[Entry], lines: list[bytes], receipts: Receipts) -> None:
+        """Encode entries that nothing stands between; they are written together, at one time."""
+        if not run:
+            return
+        scan, time = self.scan, self._time.of(self._clock.now_ns())
+        entries = ((entry.kind, entry.body) for entry in run)
+        made, leaves = encode_lines(scan.records, time, self._key_id, entries, scan.link, self._mac)
+        for seq, (entry, leaf) in enumerate(zip(run, leaves, strict=True), scan.records):
             if entry.done is not None:
-                receipts.append((entry.done, Receipt(scan.records, scan.link)))
-            scan.records += 1
-            leaves.append(leaf)
-        scan.tree.extend(leaves)
-        return b"".join(lines), receipts
+                receipts.append((entry.done, Receipt(seq, leaf.hex())))
+        lines += made
+        self._late += leaves
+        scan.records += len(run)
+        scan.link = leaves[-1].hex()
 
 
 def _write_all(handle: int, data: bytes) -> None:

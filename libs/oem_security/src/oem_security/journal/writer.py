@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,15 @@ from typing import Any, Self
 from oem_security.clock import Clock, SystemClock
 from oem_security.errors import JournalLockedError, JournalStorageError, OemSecurityError
 from oem_security.files import lock
-from oem_security.journal.entry import FLUSH, Entry, LoopPromise, Receipt, acknowledge, promise
+from oem_security.journal.entry import (
+    FLUSH,
+    Entry,
+    LoopPromise,
+    Receipt,
+    ThreadPromise,
+    acknowledge,
+    promise,
+)
 from oem_security.journal.head import Head, head_path, read_head, require_head, write_head
 from oem_security.journal.opening import Found, find
 from oem_security.journal.record import encode_body, require_kind
@@ -54,8 +61,11 @@ class Journal:
         self._keys = found.keys
         self._segments = SegmentWriter(path, found, clock)
         self._segment_bytes = segment_bytes
-        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._waiting: list[Entry] = []
+        self._wake = threading.Lock()  # open once something waits, until the thread takes it
+        self._wake.acquire()
         self._failure: JournalStorageError | None = None
+        self._closing = False
         self._closed = False
         self._gate = threading.Lock()
         self._head_gate = threading.Lock()
@@ -163,7 +173,9 @@ class Journal:
             JournalStorageError: The journal is poisoned or closed.
         """
         require_kind(kind)
-        return self._enqueue(kind, encode_body(body))
+        done = promise()
+        self._hand_in(Entry(kind, encode_body(body), done))
+        return done
 
     async def append_async(self, kind: str, body: Mapping[str, Any]) -> Receipt:
         """Write an entry and return once it is on disk, without holding up the event loop.
@@ -175,23 +187,19 @@ class Journal:
             InputError: The kind or body cannot be journalled.
             JournalStorageError: The journal is poisoned or closed, or the entry was not written.
         """
-        from asyncio import get_running_loop
-
         require_kind(kind)
-        done = LoopPromise(get_running_loop())
-        entry = Entry(kind, encode_body(body), done)
-        with self._gate:
-            self._require_open()
-            self._queue.put(entry)
+        done = LoopPromise()
+        self._hand_in(Entry(kind, encode_body(body), done))
         return await done.future
 
     def append(self, kind: str, body: Mapping[str, Any]) -> Receipt:
         """Write an entry and return once it is on disk."""
-        return self.submit(kind, body).result()
+        require_kind(kind)
+        return self._wait_for(kind, encode_body(body))
 
     def note(self, kind: str, body: Mapping[str, Any]) -> Receipt:
         """Write a record of the journal itself, `journal.…`; for this library only."""
-        return self._enqueue(kind, encode_body(body)).result()
+        return self._wait_for(kind, encode_body(body))
 
     def write(self, kind: str, body: Mapping[str, Any]) -> None:
         """Hand in an entry without an acknowledgement of its own; `flush` waits for it.
@@ -201,10 +209,7 @@ class Journal:
             JournalStorageError: The journal is poisoned or closed.
         """
         require_kind(kind)
-        entry = Entry(kind, encode_body(body), None)
-        with self._gate:
-            self._require_open()
-            self._queue.put(entry)
+        self._hand_in(Entry(kind, encode_body(body), None))
 
     def flush(self) -> Receipt:
         """Wait until everything handed in so far is on disk; return the last record's receipt.
@@ -213,15 +218,11 @@ class Journal:
             JournalStorageError: Something handed in could not be written, or the journal is
                 closed.
         """
-        return self._enqueue(FLUSH, b"").result()
+        return self._wait_for(FLUSH, b"")
 
     def checkpoint(self) -> Receipt:
         """Sign size and Merkle root of everything written so far."""
-        with self._gate:
-            self._require_open()
-            done = promise()
-            self._queue.put(Entry(CHECKPOINT, b"", done))
-        receipt = done.result()
+        receipt = self._wait_for(CHECKPOINT, b"")
         self._know(receipt.seq + 1, closed=False)
         return receipt
 
@@ -231,13 +232,14 @@ class Journal:
         It happens by itself when a segment has grown to its size and when the keyring's journal
         key was rotated.
         """
-        return self._enqueue(SEALED, b"").result()
+        return self._wait_for(SEALED, b"")
 
     def close(self) -> None:
         """Write what is waiting, sign a checkpoint, and let go of the file."""
         with self._gate:
-            if self._closed:
+            if self._closing:
                 return
+            self._closing = True
             fresh = self._failure is None
         try:
             if fresh:
@@ -268,7 +270,8 @@ class Journal:
     def _let_go(self) -> None:
         with self._gate:
             self._closed = True
-            self._queue.put(None)
+            if not self._waiting:
+                self._wake.release()
         self._thread.join()
         self._segments.close()
 
@@ -288,12 +291,17 @@ class Journal:
                     remedy="free space or mend the disk, then open the journal again",
                 ) from error
 
-    def _enqueue(self, kind: str, body: bytes) -> Future[Receipt]:
-        done = promise()
+    def _wait_for(self, kind: str, body: bytes) -> Receipt:
+        done = ThreadPromise()
+        self._hand_in(Entry(kind, body, done))
+        return done.wait()
+
+    def _hand_in(self, entry: Entry) -> None:
         with self._gate:
             self._require_open()
-            self._queue.put(Entry(kind, body, done))
-        return done
+            if not self._waiting:
+                self._wake.release()
+            self._waiting.append(entry)
 
     def _require_open(self) -> None:
         if self._failure is not None:
@@ -304,25 +312,15 @@ class Journal:
             )
 
     def _work(self) -> None:
-        while True:
-            first = self._queue.get()
-            if first is None:
-                return
-            batch, last = [first], False
-            while len(batch) < MAX_BATCH:
-                try:
-                    entry = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if entry is None:
-                    last = True
-                    break
-                batch.append(entry)
-            self._commit(batch)
-            if last:
-                return
+        last = False
+        while not last:
+            self._wake.acquire()
+            with self._gate:
+                batch, self._waiting, last = self._waiting, [], self._closed
+            for begin in range(0, len(batch), MAX_BATCH):
+                self._commit(batch[begin : begin + MAX_BATCH])
 
-    def _commit(self, batch: list[Entry]) -> None:
+    def _commit(self, batch: Sequence[Entry]) -> None:
         part: list[Entry] = []
         for entry in batch:
             if entry.kind == SEALED:
@@ -335,16 +333,25 @@ class Journal:
         if self._failure is None and self._segments.scan.good_bytes >= self._segment_bytes:
             self._turn(None)
 
-    def _store(self, batch: list[Entry]) -> None:
+    def _store(self, batch: Sequence[Entry]) -> None:
         failure = self._failure
         if failure is None:
             try:
-                acknowledge(self._segments.store(batch))
-                return
+                receipts = self._segments.store(batch)
             except Exception as error:  # noqa: BLE001 - a defect must end like a full disk, not hang
                 failure = self._poison(error)
+            else:
+                acknowledge(receipts)
+                self._settle()
+                return
         for entry in batch:
             entry.fail(failure)
+
+    def _settle(self) -> None:
+        try:
+            self._segments.settle()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._poison(error)
 
     def _turn(self, entry: Entry | None) -> None:
         failure = self._failure
