@@ -64,4 +64,4 @@ async def test_a_client_who_is_not_screened_trades_nothing(made: MadeSite, parts
     for decided in pipeline.decisions:
         assert {Reason.KYC, Reason.AML} <= set(decided.decision.reasons)
         assert decided.order_id == ""
-    assert pipeline.orders() == ()
+    assert parts.store.orders() == ()

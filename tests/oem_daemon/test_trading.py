@@ -29,7 +29,7 @@ async def parts(made: MadeSite) -> AsyncIterator[Parts]:
     found = compose(made.site, check_site(made.site), lambda _: None)
     with found.resources:
         await found.router.start()
-        found.pipeline.restore(found.store.orders())
+        found.pipeline.restore()
         yield found
         await found.router.stop()
 
@@ -80,16 +80,16 @@ async def test_a_restart_rebuilds_positions_and_goes_on_with_the_next_bar(
     await cycle(parts, 40)
     before = {s: p.quantity for s, p in parts.pipeline.portfolio.positions.items()}
     cash = parts.pipeline.portfolio.cash
-    placed = len(parts.pipeline.orders())
+    placed = len(parts.store.orders())
     newest = parts.pipeline.market.current()["BTC/USDT"].close_ns
     await parts.router.stop()
     parts.resources.close()
     again = compose(made.site, check_site(made.site), lambda _: None)
     with again.resources:
         await again.router.start()
-        again.pipeline.restore(again.store.orders())
+        again.pipeline.restore()
         assert again.pipeline.portfolio.cash == cash
-        assert len(again.pipeline.orders()) == placed > 0
+        assert len(again.store.orders()) == placed > 0
         assert {s: p.quantity for s, p in again.pipeline.portfolio.positions.items()} == before
         assert again.pipeline.market.current()["BTC/USDT"].close_ns <= newest
         await again.pipeline.run_cycle()
@@ -165,7 +165,7 @@ async def test_a_full_disk_on_the_decision_log_stops_trading_and_says_so(made: M
     failures: list[DecisionLogFailed] = []
     parts = compose(made.site, check_site(made.site), failures.append)
     await parts.router.start()
-    parts.pipeline.restore(parts.store.orders())
+    parts.pipeline.restore()
     await cycle(parts, 20)
     orders = len(parts.router.orders())
     size = made.site.decision_log("paper").stat().st_size

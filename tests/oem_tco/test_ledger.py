@@ -139,6 +139,28 @@ def test_what_is_recorded_is_read_back_and_findings_name_the_rows(tmp_path: Path
     )
 
 
+def test_ids_and_states_are_read_without_the_rows(tmp_path: Path) -> None:
+    ledger = CostLedger.open(tmp_path)
+    ledger.record_order(order(status="open", end_price=None))
+    ledger.record_order(order(order_id="other", status="canceled"))
+    ledger.record_fill(fill())
+    ledger.record_fill(fill())
+    ledger.record_order(order())
+    assert ledger.statuses() == {order().order_id: order().status, "other": "canceled"}
+    assert ledger.fill_ids() == {fill().fill_id}
+    assert ledger.orders({order().order_id, "nobody"}) == {order().order_id: order()}
+    ledger.close()
+    path = tmp_path / "fills.csv"
+    path.write_text(path.read_text().replace("fill_id", "id"))
+    again = CostLedger.open(tmp_path)
+    with pytest.raises(InputError, match=r"fill_id is missing .*fills\.csv"):
+        again.fill_ids()
+    (tmp_path / "orders.csv").write_text("order_id,status\nlonely\n")
+    with pytest.raises(InputError, match=r"too short .*orders\.csv:2"):
+        again.statuses()
+    again.close()
+
+
 @pytest.mark.parametrize("torn", ["header", "row"])
 def test_a_torn_last_line_is_dropped_and_named(tmp_path: Path, torn: str) -> None:
     CostLedger.open(tmp_path).close()

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
 import oem_tco
 from oem_daemon import translate
 from oem_daemon.decision_log import DecisionLog
+from oem_daemon.history import OrderHistory
 from oem_exec import BookSnapshot, Fill, Order
 from oem_tco import OrderRow
 from oem_tco.ledger.rows import header, order_from, to_cells
 
 TERMS = "cost.terms"
 """Kind of the log entry that holds an order's row as it was before the order was sent."""
+
+ReadTerms = Callable[[Collection[str]], Mapping[str, Mapping[str, str]]]
+"""Reads the terms of the orders of these ids, as cells by column; those not found are left out."""
+
+
+def _no_terms(_: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+    return {}
 
 
 class CostBook:
@@ -72,40 +80,42 @@ class CostBook:
         """Return once everything written is on disk."""
         self._ledger.sync()
 
-    def restore(
-        self, orders: Iterable[Order], terms: Callable[[], Mapping[str, Mapping[str, str]]]
-    ) -> int:
+    def restore(self, history: OrderHistory, terms: ReadTerms = _no_terms) -> int:
         """Write what an earlier process did not get to write; returns the number of rows.
 
+        What the ledger holds already is compared by id and status alone.
+
         Args:
-            orders: Every order there is, oldest first; of an intent's orders the last counts.
-            terms: Reads the terms of all orders from the log; called only when a row is missing.
+            history: Every order there is; of an intent's orders the newest counts.
+            terms: Reads the terms of some orders from the log; called when the ledger lacks them.
         """
-        orders = tuple(orders)
-        held = self._ledger.rows()
-        rows = {row.order_id: row for row in held.orders}
-        written_before = frozenset(rows)
-        known = {row.fill_id for row in held.fills}
-        latest = {order.intent_id: order for order in orders}
-        missing = [order for order in latest.values() if order.intent_id not in rows]
-        announced = terms() if missing else {}
+        statuses = self._ledger.statuses()
+        resting, changed = [], {}
+        for name, client_order_id, state in history.outcomes():
+            if statuses.get(name) != state.value:
+                changed[name] = client_order_id
+            elif not state.terminal:
+                resting.append(name)
+        rows = self._ledger.orders({*changed, *resting})
+        if missing := changed.keys() - rows.keys():
+            rows |= {n: order_from(dict(cells), TERMS) for n, cells in terms(missing).items()}
+        self._rows |= {name: rows[name] for name in resting}
         written = 0
-        for order in missing:
-            if (cells := announced.get(order.intent_id)) is not None:
-                rows[order.intent_id] = order_from(dict(cells), TERMS)
-        for intent_id, order in latest.items():
-            row = rows.get(intent_id)
-            if row is None or (intent_id in written_before and row.status == order.state.value):
-                continue
-            last = max((fill.time_ns for fill in order.fills), default=order.updated_ns)
-            self.outcome(row, order, last, None)
-            written += 1
-        for order in orders:
-            for fill in order.fills:
-                if translate.fill_id(fill) not in known:
-                    self.filled(fill, order, None)
-                    written += 1
-        for order in latest.values():
-            if not order.state.terminal and order.intent_id in rows:
-                self._rows[order.intent_id] = rows[order.intent_id]
+        for name, client_order_id in changed.items():
+            if (row := rows.get(name)) is not None:
+                order = history.order(client_order_id)
+                last = max((fill.time_ns for fill in order.fills), default=order.updated_ns)
+                self.outcome(row, order, last, None)
+                written += 1
+        return written + self._restore_fills(history)
+
+    def _restore_fills(self, history: OrderHistory) -> int:
+        known = self._ledger.fill_ids()
+        written = 0
+        for booked in history.fills():
+            if translate.fill_id(booked) not in known:
+                order = history.order(booked.client_order_id)
+                fill = next(f for f in order.fills if f.trade_id == booked.trade_id)
+                self.filled(fill, order, None)
+                written += 1
         return written

@@ -10,7 +10,8 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 
 import grpc.aio
@@ -28,7 +29,7 @@ from oem_daemon.service import ServiceFacts, TradingService
 from oem_daemon.site import Site
 from oem_daemon.version import VERSION
 from oem_exec import ExecError, KillState
-from oem_security import Journal, OemError, grpc_server_credentials, read_journal
+from oem_security import Journal, OemError, grpc_server_credentials, read_newest
 from oem_security.clock import NS_PER_SECOND
 from oem_security.files import write_atomic
 
@@ -63,9 +64,7 @@ class Daemon:
         parts = self._parts = compose(self._site, checked, self._on_log_failure)
         with parts.resources:
             await parts.router.start()
-            here = {venue.name for venue in parts.place.venues}
-            orders = [order for order in parts.store.orders() if order.venue in here]
-            parts.pipeline.restore(orders, lambda: self._terms(parts))
+            parts.pipeline.restore(partial(self._terms, parts))
             if parts.place.polled:
                 parts.place.intel.start()
             server, grpc_port = await self._listen(parts)
@@ -203,14 +202,16 @@ class Daemon:
         parts.router_metrics.write_textfile(self._site.router_metrics)
         self._trading_done = True
 
-    def _terms(self, parts: Parts) -> dict[str, Mapping[str, str]]:
-        """Read the terms of every order from the decision log."""
+    def _terms(self, parts: Parts, wanted: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """Read the terms of some orders from the decision log."""
         log = self._site.decision_log(parts.checked.config.runtime.stage.value)
-        return {
-            str(record.body["order_id"]): {name: str(cell) for name, cell in record.body.items()}
-            for record in read_journal(log, parts.checked.keyring)
-            if record.kind == TERMS
-        }
+        found = {}
+        for record in read_newest(log, parts.checked.keyring, [TERMS]):
+            if (name := str(record.body["order_id"])) in wanted:
+                found[name] = {column: str(cell) for column, cell in record.body.items()}
+                if len(found) == len(wanted):
+                    break
+        return found
 
     def _show_state(self, parts: Parts) -> None:
         for state in KillState:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
 
 import oem_tco
 from oem_daemon import translate
-from oem_daemon.cost_book import CostBook
+from oem_daemon.cost_book import CostBook, ReadTerms
 from oem_daemon.decision_log import DecisionLog
 from oem_daemon.events import Event, EventHub
+from oem_daemon.history import OrderHistory
 from oem_daemon.market import Bar, Market
 from oem_daemon.metrics import DaemonMetrics
 from oem_daemon.portfolio import Portfolio
 from oem_daemon.risk_gate import RiskGate
 from oem_daemon.scheduler import SCHEDULER_NAME, MultiStrategyScheduler, Proposal
 from oem_exec import (
+    BookedFill,
     BookSnapshot,
     ExecError,
     Fill,
@@ -28,6 +30,7 @@ from oem_exec import (
     Order,
     OrderEvent,
     OrderIntent,
+    Side,
     StaleMarketData,
     UnknownOrder,
 )
@@ -101,8 +104,10 @@ class TradePipeline:
         coverage: oem_tco.CoverageTracker,
         metrics: DaemonMetrics,
         events: EventHub,
+        history: OrderHistory,
     ) -> None:
         self.terms = terms
+        self.history = history
         self.market = market
         self.portfolio = portfolio
         self.gate = gate
@@ -123,40 +128,22 @@ class TradePipeline:
         self._numbers = count(1)
         self._run = f"{clock.now_ns():x}"
         self._touch: dict[str, BookSnapshot] = {}
-        self._history: dict[str, Order] = {}
         self._sending: set[str] = set()
         self._expected: dict[str, tuple[oem_tco.Candidate, oem_tco.CostEstimate]] = {}
 
-    def restore(
-        self,
-        orders: Iterable[Order],
-        terms: Callable[[], Mapping[str, Mapping[str, str]]] = dict,
-    ) -> None:
+    def restore(self, terms: ReadTerms | None = None) -> None:
         """Take up the orders there are, then listen for what happens to them.
 
-        Positions and the cost ledger are rebuilt from the orders; what the router has learnt since
-        the store was read counts. Call it once, before the first cycle.
+        Positions and the cost ledger are rebuilt from the orders. Call it once, when the router
+        has started and before the first cycle.
 
         Args:
-            orders: Every order of the store, oldest first.
-            terms: Reads the terms of all orders from the decision log, where the ledger lacks some.
+            terms: Reads the terms of orders from the decision log, where the ledger lacks them.
         """
-        now = {order.client_order_id: order for order in self.router.orders()}
-        self._history = {order.client_order_id: order for order in orders} | now
-        self._costs.restore(self._history.values(), terms)
-        known = [(fill, order) for order in self._history.values() for fill in order.fills]
-        for fill, order in sorted(known, key=lambda pair: pair[0].time_ns):
-            sign = 1 if fill.side.value == "buy" else -1
-            fee = self._fee_in_quote(fill)
-            self.portfolio.apply_fill(fill.symbol, sign * fill.quantity, fill.price, fee)
-            self._scheduler.book_fill(order.intent.strategy, fill.symbol, sign * fill.quantity)
+        self._costs.restore(self.history, *(terms,) if terms else ())
+        for fill in self.history.fills():
+            self._hold(fill, fill.strategy)
         self.router.listeners.append(self._on_order_event)
-
-    def orders(self) -> tuple[Order, ...]:
-        """Return every order of the store, oldest first, each as it stands now."""
-        return tuple(
-            {**self._history, **{o.client_order_id: o for o in self.router.orders()}}.values()
-        )
 
     async def run_cycle(self) -> bool:
         """Take the next bar, mark the book, and carry every proposal through.
@@ -365,17 +352,22 @@ class TradePipeline:
         self._events.publish(Event("order", order, self._clock.now_ns()))
 
     def _book_fill(self, fill: Fill, order: Order, touch: BookSnapshot | None) -> None:
-        sign = 1 if fill.side.value == "buy" else -1
-        fee = self._fee_in_quote(fill)
-        self.portfolio.apply_fill(fill.symbol, sign * fill.quantity, fill.price, fee)
-        self._scheduler.book_fill(order.intent.strategy, fill.symbol, sign * fill.quantity)
+        fee = self._hold(fill, order.intent.strategy)
         self._costs.filled(fill, order, touch)
         costed = CostedFill(fill, order, fill_costs(fill, touch, fee))
         self.fills.append(costed)
         self._metrics.trade_cost.labels(fill.symbol).observe(sum(bps for _, bps in costed.costs))
         self._events.publish(Event("fill", costed, fill.time_ns))
 
-    def _fee_in_quote(self, fill: Fill) -> Decimal:
+    def _hold(self, fill: Fill | BookedFill, strategy: str) -> Decimal:
+        """Book a fill to the portfolio and its strategy; returns its fee in quote units."""
+        quantity = fill.quantity if fill.side is Side.BUY else -fill.quantity
+        fee = self._fee_in_quote(fill)
+        self.portfolio.apply_fill(fill.symbol, quantity, fill.price, fee)
+        self._scheduler.book_fill(strategy, fill.symbol, quantity)
+        return fee
+
+    def _fee_in_quote(self, fill: Fill | BookedFill) -> Decimal:
         """Return a fee in the quote currency; one paid in a third asset as the schedule has it."""
         base, quote = fill.symbol.split("/")
         if fill.fee_asset in (quote, "") or not fill.fee:

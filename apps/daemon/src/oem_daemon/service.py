@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
@@ -13,12 +13,13 @@ import grpc
 import grpc.aio
 
 from oem_api import pb
-from oem_api.server import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, TradingServiceServicer
+from oem_api.server import TradingServiceServicer
 from oem_api.text import enum_of, enum_text
 from oem_daemon.auth import Caller, Gatekeeper, refuse
 from oem_daemon.config.model import CoreConfig
 from oem_daemon.decision_log import DecisionLog
 from oem_daemon.events import Event, EventHub
+from oem_daemon.paging import page_of, page_size, place_of, token_of
 from oem_daemon.pipeline import CostedFill, Decided, TradePipeline
 from oem_daemon.views import decision_view, fill_view, order_view, risk_view
 from oem_exec import (
@@ -101,15 +102,18 @@ class TradingService(TradingServiceServicer):
         self, request: pb.ListOrdersRequest, context: Context
     ) -> pb.ListOrdersResponse:
         await self._gatekeeper.admit("ListOrders", context)
-        found = [
-            order
-            for order in reversed(self._pipeline.orders())
-            if request.symbol in ("", order.intent.symbol)
-            and request.client_order_id in ("", order.intent_id)
-            and not (request.open_only and order.state.terminal)
-        ]
-        page, token = await _page(found, request.page_size, request.page_token, context)
-        return pb.ListOrdersResponse(orders=map(order_view, page), next_page_token=token)
+        try:
+            page, end = self._pipeline.history.page(
+                page_size(request.page_size),
+                symbol=request.symbol,
+                intent_id=request.client_order_id,
+                unfinished=request.open_only,
+                before=place_of(request.page_token),
+            )
+        except OemError as error:
+            await refuse(context, error)
+            raise
+        return pb.ListOrdersResponse(orders=map(order_view, page), next_page_token=token_of(end))
 
     async def ListFills(  # noqa: N802
         self, request: pb.ListFillsRequest, context: Context
@@ -334,14 +338,12 @@ class TradingService(TradingServiceServicer):
 
 async def _page(
     items: Sequence[T], size: int, token: str, context: Context
-) -> tuple[Iterator[T], str]:
-    """Return one page and the token of the next; the token is the offset of its first item."""
-    count = size or DEFAULT_PAGE_SIZE
-    start = int(token) if token.isdecimal() and len(token) < 12 else 0
-    if count > MAX_PAGE_SIZE or (token and not token.isdecimal()):
-        await refuse(context, _bad_field("page", f"ask for at most {MAX_PAGE_SIZE} a page"))
-    end = start + count
-    return iter(items[start:end]), str(end) if end < len(items) else ""
+) -> tuple[Sequence[T], str]:
+    try:
+        return page_of(items, size, token)
+    except InputError as error:
+        await refuse(context, error)
+        raise
 
 
 def _decimal(text: str, field: str) -> Decimal:

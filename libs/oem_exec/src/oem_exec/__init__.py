@@ -239,6 +239,15 @@ if TYPE_CHECKING:
     from oem_exec.split_router import (
         SplitRouter as SplitRouter,
     )
+    from oem_exec.store.history import (
+        BookedFill as BookedFill,
+    )
+    from oem_exec.store.history import (
+        Outcome as Outcome,
+    )
+    from oem_exec.store.history import (
+        PageQuery as PageQuery,
+    )
     from oem_exec.store.protocol import (
         Contradiction as Contradiction,
     )
@@ -372,6 +381,9 @@ _EXPORTS = {
     "SharedBudgets": ".budget",
     "Side": ".model.enums",
     "SqliteOrderStore": ".store.sqlite",
+    "BookedFill": ".store.history",
+    "Outcome": ".store.history",
+    "PageQuery": ".store.history",
     "StaleMarketData": ".errors",
     "StoreCorrupt": ".errors",
     "StoreTooNew": ".errors",
@@ -404,6 +416,7 @@ __all__ = [
     "BadSettings",
     "BookShape",
     "BookSnapshot",
+    "BookedFill",
     "BreakerSettings",
     "BreakerState",
     "Budgets",
@@ -447,6 +460,8 @@ __all__ = [
     "OrderState",
     "OrderStore",
     "OrderType",
+    "Outcome",
+    "PageQuery",
     "PaperSettings",
     "PaperVenue",
     "ReconcileReport",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from oem_tco.errors import LedgerError
+from oem_tco.errors import InputError, LedgerError
 from oem_tco.ledger.rows import FillRow, OrderRow, fill_from, header, order_from, to_cells
 
 
@@ -90,6 +90,27 @@ class CostLedger:
         self.sync()
         return read_ledger(self.folder)
 
+    def statuses(self) -> dict[str, str]:
+        """Return the last status of every order, by order id; the rows are not read otherwise."""
+        self.sync()
+        return {n: status for n, status in _cells(self.folder / "orders.csv", "order_id", "status")}
+
+    def fill_ids(self) -> frozenset[str]:
+        """Return the ids of all fills; the rows are not read otherwise."""
+        self.sync()
+        return frozenset(name for (name,) in _cells(self.folder / "fills.csv", "fill_id"))
+
+    def orders(self, ids: Collection[str]) -> dict[str, OrderRow]:
+        """Return the newest rows of some orders, by order id; those not recorded are left out.
+
+        Raises:
+            InputError: A row of them is malformed; the error names file, row and column.
+        """
+        self.sync()
+        path = self.folder / "orders.csv"
+        newest = {c["order_id"]: (where, c) for where, c in _rows(path) if c["order_id"] in ids}
+        return {name: order_from(cells, where) for name, (where, cells) in newest.items()}
+
     def _append(self, stream: io.TextIOWrapper, cells: list[str]) -> None:
         try:
             stream.write(_line(cells))
@@ -116,6 +137,30 @@ def read_ledger(folder: Path) -> LedgerRows:
             doubled.append(fill.fill_id)
         fills.setdefault(fill.fill_id, fill)
     return LedgerRows(tuple(orders.values()), tuple(fills.values()), tuple(doubled))
+
+
+def _cells(path: Path, *columns: str) -> Iterator[tuple[str, ...]]:
+    """Yield these columns of every row."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = csv.reader(stream)
+        names = next(rows, [])
+        try:
+            places = [names.index(column) for column in columns]
+        except ValueError:
+            raise InputError(
+                f"column {' or '.join(columns)} is missing",
+                where=str(path),
+                remedy="restore the ledger's file from a backup",
+            ) from None
+        for number, row in enumerate(rows, start=2):
+            try:
+                yield tuple([row[place] for place in places])
+            except IndexError:
+                raise InputError(
+                    "the row is too short",
+                    where=f"{path}:{number}",
+                    remedy="restore the ledger's file from a backup",
+                ) from None
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
