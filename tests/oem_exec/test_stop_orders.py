@@ -78,7 +78,7 @@ async def test_the_router_refuses_a_stop_that_its_venue_does_not_take(tmp_path: 
         venue._instruments = {SYMBOL: BTC}
         router, store = make_router(tmp_path, [venue])
         try:
-            router._started = True
+            router._guard.started = True
             with pytest.raises(InvalidOrder, match="does not take stop"):
                 await router.submit(stop("s", Side.BUY, "61000"))
             assert script.posts == []

@@ -147,11 +147,15 @@ class FaultyStore:
 
 
 class FaultyJournal:
-    """A journal that outlives its process."""
+    """A journal that outlives its process; what was only handed in dies with it."""
 
     def __init__(self, entries: list[tuple[str, Mapping[str, Any]]], process: Process) -> None:
         self.entries = entries
         self._process = process
+        self._handed_in: list[tuple[str, Mapping[str, Any]]] = []
+
+    def write(self, kind: str, body: Mapping[str, Any]) -> None:
+        self._handed_in.append((kind, body))
 
     async def append(self, kind: str, body: Mapping[str, Any]) -> None:
         await asyncio.sleep(0)
@@ -161,7 +165,8 @@ class FaultyJournal:
             await self._process.die()
         if fault == "full":
             raise OSError(28, "No space left on device")
-        self.entries.append((kind, body))
+        self.entries += [*self._handed_in, (kind, body)]
+        self._handed_in.clear()
         if fault == "crash_after":
             await self._process.die()
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from oem_exec.errors import ExecError, JournalFailed, StoreUnavailable
+from oem_exec.errors import ExecError
 from oem_exec.evidence import Applied, apply_evidence, apply_trades, words_of
 from oem_exec.journal import Journal
 from oem_exec.metrics import RouterMetrics
 from oem_exec.model.fill import Fill
 from oem_exec.model.order import Order
 from oem_exec.model.states import OrderState
-from oem_exec.store.protocol import Contradiction, OrderStore
+from oem_exec.recorder import Entry, Recorder
+from oem_exec.store.protocol import Contradiction, KillSwitch, OrderStore
 from oem_exec.venue import VenueOrder
 from oem_security.clock import Clock
 
@@ -31,21 +31,11 @@ class OrderEvent:
     fill: Fill | None = None
 
 
-@dataclass(slots=True)
-class _Entry:
-    kind: str
-    order: Order | None
-    fills: tuple[Fill, ...]
-    contradiction: Contradiction | None
-    durable: bool = True
-
-
 class Desk:
     """Keeps the newest knowledge of every order under way.
 
-    What is learnt goes to the journal first and to the store after it: a crash in between is
-    repaired by reconciliation, which writes it to the journal again. Once either refuses, the
-    desk is failed for good and every later admission raises.
+    What is learnt is written by a `Recorder`, the journal first and the store after it. Once
+    either refuses, the desk is failed for good and every later admission raises.
 
     Args:
         store: Durable orders.
@@ -75,21 +65,17 @@ class Desk:
         self._live: dict[str, Order] = {}
         self._recent: OrderedDict[str, Order] = OrderedDict()
         self._latest: dict[str, str] = {}
-        self._entries: list[_Entry] = []
-        self._batch: asyncio.Event | None = None
-        self._writer: asyncio.Task[None] | None = None
-        self._failure: ExecError | None = None
+        self._recorder = Recorder(store, journal)
         self._reported: set[tuple[str, str]] = set()
 
     @property
     def failure(self) -> ExecError | None:
         """Return why trading stopped, None while it goes on."""
-        return self._failure
+        return self._recorder.failure
 
     def check(self) -> None:
         """Raise why trading stopped, if it did."""
-        if self._failure is not None:
-            raise self._failure
+        self._recorder.check()
 
     def load(self) -> tuple[Order, ...]:
         """Take every unsettled order of the store and return them, oldest first."""
@@ -113,6 +99,13 @@ class Desk:
             return found
         attempts = self._store.attempts(intent_id)
         return attempts[-1] if attempts else None
+
+    def known_intent(self, intent_id: str) -> tuple[Order | None, KillSwitch | None]:
+        """Return the newest order of an intent, and the kill switch where the store was read."""
+        if intent_id in self._latest:
+            return self.latest(intent_id), None
+        known, switch = self._store.glance(intent_id)
+        return (self.latest(intent_id) if known else None), switch
 
     def live(self) -> tuple[Order, ...]:
         """Return all unsettled orders, oldest first."""
@@ -138,15 +131,8 @@ class Desk:
             JournalFailed: The decision log refused; nothing may be sent.
             StoreUnavailable: The store refused; nothing may be sent.
         """
-        self.check()
-        if self._journal is None:
-            inserted = await self._insert(order)
-        else:
-            # both wait for the disk, so they wait together; a log entry whose insert failed is
-            # an intent that was never sent, which is what it says
-            inserted, _ = await asyncio.gather(
-                self._insert(order), self._append("order.intent", _intent_body(order))
-            )
+        body = {} if self._journal is None else _intent_body(order)
+        inserted = await self._recorder.admit(order, body)
         if inserted:
             self._keep(order)
             self._emit(OrderEvent("intent", order))
@@ -184,21 +170,16 @@ class Desk:
         self._record("order.quarantined", order, (), found)
 
     async def drain(self) -> None:
-        """Return when everything learnt so far is durable, or recording has failed."""
-        while self._writer is not None and not self._writer.done():
-            await asyncio.wait({self._writer})
+        """Return when everything learnt so far is written, or recording has failed."""
+        await self._recorder.drain()
 
     async def durable(self) -> None:
-        """Return when everything learnt so far is durable; raises when recording failed."""
-        # batches are written one after the other: the newest one's end is the end of all
-        if self._batch is not None:
-            await self._batch.wait()
-        self.check()
+        """Return when everything learnt so far is written; raises when recording failed."""
+        await self._recorder.durable()
 
     async def note(self, kind: str, body: dict[str, object]) -> None:
         """Append an entry of the router itself to the journal."""
-        if self._journal is not None:
-            await self._append(kind, body)
+        await self._recorder.append(kind, body)
 
     # inside
 
@@ -291,7 +272,6 @@ class Desk:
         fills: tuple[Fill, ...],
         contradiction: Contradiction | None = None,
     ) -> None:
-        loop = asyncio.get_running_loop()
         # what a venue said can be asked again; a decision of ours cannot
         durable = (
             contradiction is not None
@@ -300,58 +280,8 @@ class Desk:
             or order.cancel_requested
             or order.asked_quantity is not None
         )
-        if not self._entries or self._batch is None:
-            self._batch = asyncio.Event()
-        self._entries.append(_Entry(kind, order, fills, contradiction, durable))
-        if self._writer is None or self._writer.done():
-            self._writer = loop.create_task(self._write(), name="oem-exec-recorder")
-
-    async def _write(self) -> None:
-        while self._entries:
-            batch, self._entries = self._entries, []
-            written = self._batch
-            try:
-                self.check()
-                if self._journal is not None:
-                    await asyncio.gather(*(self._append(e.kind, _body(e)) for e in batch))
-                newest = {e.order.client_order_id: e.order for e in batch if e.order is not None}
-                fills = [fill for e in batch for fill in e.fills]
-                lazy = not any(e.durable for e in batch)
-                await self._guard_store(self._store.save(newest.values(), fills, lazy=lazy))
-                for e in batch:
-                    if e.contradiction is not None:
-                        await self._guard_store(self._store.quarantine(e.contradiction))
-            except ExecError as error:
-                self._failure = self._failure or error
-            if written is not None:
-                written.set()
-
-    async def _append(self, kind: str, body: dict[str, object]) -> None:
-        if self._journal is None:
-            return
-        try:
-            await self._journal.append(kind, body)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            failure = JournalFailed(
-                f"the decision log refused an entry: {error}",
-                where=kind,
-                remedy="free the disk or repair the log, then start the daemon again; "
-                "no order is sent without its entry",
-            )
-            self._failure = self._failure or failure
-            raise failure from error
-
-    async def _insert(self, order: Order) -> bool:
-        return await self._guard_store(self._store.insert(order))
-
-    async def _guard_store(self, writing: Awaitable[bool | None]) -> bool:
-        try:
-            return bool(await writing)
-        except StoreUnavailable as error:
-            self._failure = self._failure or error
-            raise
+        body = {} if self._journal is None else _body(order, fills, contradiction)
+        self._recorder.record(Entry(kind, order, fills, contradiction, durable, body))
 
 
 def _intent_body(order: Order) -> dict[str, object]:
@@ -365,12 +295,13 @@ def _intent_body(order: Order) -> dict[str, object]:
     }
 
 
-def _body(entry: _Entry) -> dict[str, object]:
+def _body(
+    order: Order | None, fills: tuple[Fill, ...], contradiction: Contradiction | None
+) -> dict[str, object]:
     body: dict[str, object] = {}
-    order = entry.order
     if order is not None:
         body = {
-            "intent_id": order.intent_id,
+            "intent_id": order.intent.intent_id,
             "client_order_id": order.client_order_id,
             "venue": order.venue,
             "venue_order_id": order.venue_order_id,
@@ -379,12 +310,12 @@ def _body(entry: _Entry) -> dict[str, object]:
             "reason": order.reason,
             "latency_ns": order.latency_ns,
         }
-        if entry.fills:
-            body["fills"] = [fill.as_json() for fill in entry.fills]
-    if entry.contradiction is not None:
-        body["contradiction"] = entry.contradiction.what
-        body["venue"] = entry.contradiction.venue
-        body["evidence"] = entry.contradiction.evidence
+        if fills:
+            body["fills"] = [fill.as_json() for fill in fills]
+    if contradiction is not None:
+        body["contradiction"] = contradiction.what
+        body["venue"] = contradiction.venue
+        body["evidence"] = contradiction.evidence
     return body
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,15 +41,18 @@ class Contradiction:
 
 
 class OrderStore(Protocol):
-    """Durable orders; every coroutine returns only when the bytes are on disk."""
+    """Durable orders; what a write returns is done only when the bytes are on disk.
 
-    async def insert(self, order: Order) -> bool:
-        """Insert a new order; False and no change when its id or (intent, attempt) exists."""
+    Writes take effect in the order in which they were asked for.
+    """
+
+    def insert(self, order: Order) -> Awaitable[int]:
+        """Insert a new order; 0 and no change when its id or (intent, attempt) exists, else 1."""
         ...
 
-    async def save(
+    def save(
         self, orders: Iterable[Order], fills: Iterable[Fill] = (), *, lazy: bool = False
-    ) -> None:
+    ) -> Awaitable[object]:
         """Write the newest state of known orders and add fills, those known already once only.
 
         With `lazy` a power cut may lose it: the venue can be asked again.
@@ -66,6 +69,10 @@ class OrderStore(Protocol):
 
     def kill_switch(self) -> KillSwitch:
         """Return the kill switch as it is now, also when another process changed it."""
+        ...
+
+    def glance(self, intent_id: str) -> tuple[bool, KillSwitch]:
+        """Return whether the intent has any order, and the kill switch, in one look."""
         ...
 
     def order(self, client_order_id: str) -> Order | None:

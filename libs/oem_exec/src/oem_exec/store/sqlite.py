@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -13,11 +13,14 @@ from oem_exec.errors import ExecError, StoreCorrupt, StoreUnavailable
 from oem_exec.model.enums import KillState
 from oem_exec.model.fill import Fill
 from oem_exec.model.order import Order
-from oem_exec.store import rows
+from oem_exec.store import history, rows
+from oem_exec.store.history import BookedFill, Outcome, PageQuery
 from oem_exec.store.protocol import Contradiction, KillSwitch
 from oem_exec.store.schema import migrate
 from oem_exec.store.writer import GroupCommitWriter, Statement
 
+_GLANCE = """SELECT EXISTS (SELECT 1 FROM orders WHERE intent_id = ?),
+    state, reason, operator, time_ns FROM (SELECT 1) LEFT JOIN kill_switch"""
 _REPAIR = "run `oem exec repair` with the daemon stopped; it keeps the damaged file"
 
 
@@ -82,19 +85,18 @@ class SqliteOrderStore:
     def path(self) -> Path:
         return self._path
 
-    async def insert(self, order: Order) -> bool:
-        return await self._writer.write((rows.INSERT_ORDER, (rows.order_row(order),))) == 1
+    def insert(self, order: Order) -> Awaitable[int]:
+        return self._writer.write((rows.INSERT_ORDER, (rows.order_row(order),)))
 
-    async def save(
+    def save(
         self, orders: Iterable[Order], fills: Iterable[Fill] = (), *, lazy: bool = False
-    ) -> None:
+    ) -> Awaitable[object]:
         statements: list[Statement] = []
         if updates := [rows.update_row(order) for order in orders]:
             statements.append((rows.UPDATE_ORDER, updates))
         if trades := [rows.fill_row(fill) for fill in fills]:
             statements.append((rows.INSERT_FILL, trades))
-        if statements:
-            await self._writer.write(*statements, lazy=lazy)
+        return self._writer.write(*statements, lazy=lazy)
 
     async def quarantine(self, contradiction: Contradiction) -> None:
         await self._writer.write(
@@ -122,11 +124,18 @@ class SqliteOrderStore:
         found = self._query("SELECT state, reason, operator, time_ns FROM kill_switch")
         if not found:
             return KillSwitch()
-        state, reason, operator, time_ns = found[0]
+        return self._switch(found[0])
+
+    def _switch(self, row: Sequence[Any]) -> KillSwitch:
+        state, reason, operator, time_ns = row
         try:
             return KillSwitch(KillState(state), reason, operator, time_ns)
         except ValueError as error:
             raise _unreadable("the kill switch", error, self._path) from error
+
+    def glance(self, intent_id: str) -> tuple[bool, KillSwitch]:
+        known, *switch = self._query(_GLANCE, (intent_id,))[0]
+        return bool(known), KillSwitch() if switch[0] is None else self._switch(switch)
 
     def order(self, client_order_id: str) -> Order | None:
         found = self._orders("WHERE client_order_id = ?", (client_order_id,))
@@ -142,6 +151,43 @@ class SqliteOrderStore:
         return self._orders(
             "ORDER BY sent_ns DESC, attempt DESC LIMIT ?", (-1 if limit is None else limit,)
         )
+
+    def page(self, query: PageQuery, limit: int) -> tuple[Order, ...]:
+        """Return at most `limit` orders that fit a query, newest first."""
+        return self._orders(*history.page_clause(query, limit))
+
+    def booked_fills(self, venues: Sequence[str]) -> Iterator[BookedFill]:
+        """Yield every fill at these venues in the order of time, in flat memory.
+
+        Raises:
+            StoreCorrupt: A row cannot be read.
+        """
+        sql = history.SELECT_BOOKED.format(marks=history.marks(venues))
+        for row in self._each(sql, venues):
+            try:
+                fill = history.booked_of(row)
+            except rows.UNREADABLE as error:
+                raise _unreadable(f"fill {row[2]!r}", error, self._path) from error
+            yield fill
+
+    def outcomes(self, venues: Sequence[str]) -> Iterator[Outcome]:
+        """Yield how every intent at these venues stands, by its newest order there.
+
+        Raises:
+            StoreCorrupt: A row cannot be read.
+        """
+        sql = history.SELECT_OUTCOMES.format(marks=history.marks(venues))
+        for row in self._each(sql, venues):
+            try:
+                outcome = history.outcome_of(row)
+            except rows.UNREADABLE as error:
+                raise _unreadable(f"order {row[1]!r}", error, self._path) from error
+            yield outcome
+
+    def newest_fill_ns(self, venue: str) -> int:
+        """Return the time of the newest fill at a venue, 0 where there is none."""
+        ((found,),) = self._query(history.SELECT_NEWEST_FILL, (venue,))
+        return found or 0
 
     def contradictions(self) -> tuple[Contradiction, ...]:
         found = self._query(
@@ -191,6 +237,12 @@ class SqliteOrderStore:
             "SELECT venue_order_id FROM orders WHERE venue = ? AND venue_order_id <> ''", (venue,)
         )
         return frozenset(row[0] for row in found)
+
+    def _each(self, sql: str, values: Sequence[Any]) -> Iterator[Any]:
+        try:
+            yield from self._reader.execute(sql, values)
+        except sqlite3.Error as error:
+            raise _translated(error, self._path) from error
 
     def _query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         try:

@@ -52,26 +52,29 @@ class GroupCommitWriter:
         self._synced = True
         self._thread: ThreadPoolExecutor | None = None
 
-    async def write(self, *statements: Statement, lazy: bool = False) -> int:
-        """Execute the statements in one transaction; return how many rows changed.
+    def write(self, *statements: Statement, lazy: bool = False) -> asyncio.Future[int]:
+        """Execute the statements in one transaction, after all handed in before.
 
         Args:
             *statements: What to execute.
             lazy: The order of writes is kept, but a power cut may lose this one.
 
-        Raises:
-            StoreUnavailable: The disk refused; nothing of the transaction happened.
+        Returns:
+            How many rows changed, once they are on disk; `StoreUnavailable` when the disk refused
+            and nothing of the transaction happened.
         """
-        if self._closed:
-            raise StoreUnavailable(
-                "the order store is closed", where=self._where, remedy="open it again"
-            )
         loop = asyncio.get_running_loop()
         job = _Job(statements, loop.create_future(), lazy)
+        if self._closed:
+            closed = StoreUnavailable(
+                "the order store is closed", where=self._where, remedy="open it again"
+            )
+            job.future.set_exception(closed)
+            return job.future
         self._jobs.append(job)
         if not self._flushing:
             self._next(loop)
-        return await job.future
+        return job.future
 
     def close(self) -> None:
         """Commit what is queued and close the connection; idempotent."""

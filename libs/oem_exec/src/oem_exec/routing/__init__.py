@@ -1,0 +1,1 @@
+"""The rooms of the router: submission, cancellation, amendment, kill switch, background."""
