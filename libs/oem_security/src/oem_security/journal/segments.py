@@ -14,8 +14,8 @@ CONTINUED = "journal.continued"
 CHECKPOINT = "journal.checkpoint"
 RECOVERED = "journal.recovered"
 SEALED = "journal.sealed"
-SEGMENT_BYTES = 64 << 20
-"""A segment is closed when it has grown to this."""
+SEGMENT_BYTES = 16 << 20
+"""A segment is closed when it has grown to this; opening a journal reads the last one."""
 _SUFFIX = re.compile(r"\.(\d{5,})")
 
 
