@@ -30,10 +30,22 @@ def one(*rows: list[float]) -> np.ndarray:
 
 def test_an_order_larger_than_the_largest_is_sent_in_parts() -> None:
     columns, equity = run(one([0.5] * 4), one([0.1] * 4), profile(max_order=0.2, max_position=0.5))
-    # 20 %, 40 %, then all of the 50 %
-    assert equity[0] == pytest.approx(np.cumprod([1, 1.02, 1.04, 1.05, 1.05]))
+    # 20 %, 20 % more on top of what the first have become, then all of the 50 %
+    second = 0.22 / 1.02 + 0.2
+    third = second * 1.1 / (1 + 0.1 * second)
+    assert equity[0] == pytest.approx(np.cumprod([1, 1.02, 1 + 0.1 * second, 1.05, 1.05]))
     assert columns.order[0] == pytest.approx(0.2)
-    assert columns.turnover[0] == pytest.approx(0.5)
+    # the last bar sells what the rise made of the half
+    assert columns.turnover[0] == pytest.approx(0.4 + (0.5 - third) + (0.55 / 1.05 - 0.5))
+
+
+def test_a_holding_left_alone_moves_with_its_price_and_costs_nothing() -> None:
+    limits = profile(max_daily_loss=0.03, max_position=0.5, max_order=0.5)
+    wanted = one([0.1, 0.5, 0.5, 0.5])
+    columns, equity = run(wanted, one([-0.3, -0.5, 1.0, 1.0]), limits, cost=100.0)
+    # the limit is reached in the first bar: from then on the 7 % only fall and rise
+    assert equity[0] == pytest.approx([1, 0.969, 0.934, 0.969, 1.039])
+    assert columns.turnover[0] == pytest.approx(0.1)
 
 
 def test_leaving_is_never_held_up_by_the_largest_order() -> None:
@@ -46,16 +58,18 @@ def test_leaving_is_never_held_up_by_the_largest_order() -> None:
 def test_turning_over_leaves_at_once_and_enters_in_parts() -> None:
     limits = profile(max_order=0.1, max_position=0.3)
     _, equity = run(one([0.1, -0.3, -0.3]), one([0.0, 0.1, 0.1]), limits)
-    assert equity[0] == pytest.approx([1, 1, 0.99, 0.99 * 0.98])
+    # the short 10 % have become 11 of 99 before the next 10 are added
+    assert equity[0] == pytest.approx([1, 1, 0.99, 0.99 * (1 - 0.1 * (0.11 / 0.99 + 0.1))])
 
 
 def test_the_daily_loss_limit_stops_new_exposure_until_the_next_day() -> None:
     limits = profile(max_daily_loss=0.03, max_position=0.5, max_order=0.5)
     wanted = one([0.1, 0.3, 0.3, 0.2, 0.3, 0.3])
     columns, equity = run(wanted, one([-0.3, 0.1, 0.1, 0.1, 0.1, 0.1]), limits)
-    # 3 % lost in the first bar: held at 10 % for the rest of the day of four bars
-    assert equity[0] / 0.97 == pytest.approx(
-        [1 / 0.97, 1, 1.01, 1.01**2, 1.01**3, 1.01**3 * 1.03, 1.01**3 * 1.03**2]
+    # 3 % lost in the first bar: what is left of the 10 % is held for the day of four bars
+    last = 0.9 + 0.07 * 1.1**3
+    assert equity[0] == pytest.approx(
+        [1, 0.97, 0.977, 0.9 + 0.07 * 1.1**2, last, last * 1.03, last * 1.03**2]
     )
     assert columns.stopped_days[0] == 1
     assert columns.worst_day[0] == pytest.approx(0.03)
@@ -79,9 +93,10 @@ def test_no_more_symbols_are_opened_than_may_be_open() -> None:
 
 
 def test_cost_is_taken_of_what_is_traded() -> None:
-    columns, equity = run(one([0.2, 0.2, 0.0]), np.zeros((1, 1, 3)), profile(), cost=100.0)
-    assert equity[0] == pytest.approx([1, 0.998, 0.998, 0.998 * 0.998])
-    assert columns.turnover[0] == pytest.approx(0.4)
+    columns, equity = run(one([0.2, 0.0]), np.zeros((1, 1, 2)), profile(), cost=100.0)
+    # the same 20 of 100 are sold as were bought, of an equity that has paid once
+    assert equity[0] == pytest.approx([1, 0.998, 0.996])
+    assert columns.turnover[0] == pytest.approx(0.2 + 0.2 / 0.998)
 
 
 def test_a_path_that_loses_everything_ends_at_zero_without_nan() -> None:
@@ -118,10 +133,12 @@ def plain(wanted: np.ndarray, moves: np.ndarray, limits: RiskProfile, cost: floa
                     count += 1
             final.append(kept + add)
         paid = sum(abs(a - b) for a, b in zip(final, held, strict=True)) * cost * 1e-4
-        equity *= 1 + max(sum(w * m for w, m in zip(final, moves[:, t], strict=True)) - paid, -1.0)
+        net = sum(w * m for w, m in zip(final, moves[:, t], strict=True)) - paid
+        equity *= 1 + max(net, -1.0)
         peak = max(peak, equity)
         deepest = max(deepest, 1 - equity / peak)
-        held = final
+        held = [w * (1 + m) / (1 + net) if net > -1 else 0.0
+                for w, m in zip(final, moves[:, t], strict=True)]  # fmt: skip
     return equity, deepest
 
 

@@ -58,7 +58,7 @@ def test_recorded_days_are_replayed_and_sealed(
     gated.write_text(QUICK + "gate = true\n")
     words = ("risk", "stress", "--profile", "conservative", "--no-reverse")
     assert oem(site, *words, "--tests", str(gated)) == 1
-    assert "breaks" in capsys.readouterr().out
+    assert "FAIL" in capsys.readouterr().out
 
 
 def test_days_without_data_leave_the_verdict_open(
@@ -69,7 +69,7 @@ def test_days_without_data_leave_the_verdict_open(
     assert oem(site, *words) == 6
     text = capsys.readouterr().out
     assert "2025-10-10: no data covers it" in text
-    assert "made of synthetic data" in text
+    assert "SYNTHETIC" in text
     report = json.loads((site / "reports" / "stress" / "stress.json").read_bytes())
     assert report["verdict"] == "INCONCLUSIVE"
     assert report["synthetic_data"] is True

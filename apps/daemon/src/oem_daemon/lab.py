@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -14,6 +15,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 import oem_exec
@@ -35,11 +38,17 @@ from oem_daemon.site import Site
 from oem_security import Journal, Keyring, Receipt, seal_file, verify_file
 
 HISTORY_BARS = 17_520
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class BookWalk:
-    """The paper venue's book as the stress tests' fill model."""
+    """The paper venue's book as the fill model of stress tests and stressed paths.
+
+    Attributes:
+        levels: Price levels on each side.
+        step_bps: Distance between them, basis points.
+    """
 
     levels: int = 10
     step_bps: float = 5.0
@@ -57,6 +66,19 @@ class BookWalk:
         filled = sum(size for _, size in taken)
         paid = sum(price * size for price, size in taken)
         return (float(filled), float(paid / filled)) if filled else (0.0, mid)
+
+    def sell_many(
+        self, quantity: Floats, *, mid: Floats, spread_bps: Floats, depth: Floats
+    ) -> tuple[Floats, Floats]:
+        """Return (quantities filled, average prices) of many market sells, level by level."""
+        ranks = np.arange(1, self.levels + 1)[:, None]
+        sizes = depth * ranks / (self.levels * (self.levels + 1) / 2)
+        prices = mid * (1 - (spread_bps / 2 + self.step_bps * (ranks - 1)) * 1e-4)
+        before = np.cumsum(sizes, axis=0) - sizes
+        taken = np.clip(quantity - before, 0.0, sizes)
+        filled = taken.sum(axis=0)
+        paid = (taken * prices).sum(axis=0)
+        return filled, np.divide(paid, filled, out=mid.copy(), where=filled > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +125,12 @@ def site_settings(config: CoreConfig) -> oem_risk.LabSettings:
     )
 
 
+def site_stress_book(site: Site) -> oem_risk.StressBook:
+    """Return the stress tests of the site's `config/stress.toml`, else the shipped ones."""
+    own = site.config.with_name("stress.toml")
+    return oem_risk.read_stress(own) if own.is_file() else oem_risk.shipped_stress()
+
+
 def run_site_lab(
     site: Site,
     *,
@@ -134,7 +162,7 @@ def run_site_lab(
     if settings is not None:
         chosen = settings(chosen)
     inputs = LabInputs.of(config)
-    result = _simulate(inputs, site.root, wanted, chosen, workers, progress)
+    result = _simulate(inputs, site.root, wanted, chosen, site_stress_book(site), workers, progress)
     written = oem_risk.write_lab_report(
         result,
         site.paper_labs,
@@ -218,13 +246,14 @@ def reproduce_site_lab(
         ) from None
     wanted = tuple(oem_risk.profile_from(p["profile"]) for p in stated["profiles"])
     settings = oem_risk.settings_from(stated["settings"])
+    book = oem_risk.stress_from(stated.get("stress_tests", {}), where=str(report))
     source = inputs.market_data
     if data is not None and isinstance(source, ParquetData):
         moved = source.model_copy(update={"folder": data.absolute()})
         here = inputs.model_copy(update={"market_data": moved})
     else:
         here = inputs
-    result = _simulate(here, site.root, wanted, settings, workers, progress)
+    result = _simulate(here, site.root, wanted, settings, book, workers, progress)
     with tempfile.TemporaryDirectory() as folder:
         fresh = oem_risk.write_lab_report(
             result,
@@ -245,10 +274,15 @@ def _simulate(
     base: Path,
     profiles: Sequence[oem_risk.RiskProfile],
     settings: oem_risk.LabSettings,
+    book: oem_risk.StressBook,
     workers: int,
     progress: Callable[[int, int], None] | None,
 ) -> oem_risk.LabResult:
-    bars = load_source(inputs.market_data, inputs.symbols, base=base, at_most=inputs.history_bars)
+    # days long past are replayed from recorded bars: they are read whole
+    whole = isinstance(inputs.market_data, ParquetData)
+    most = sys.maxsize if whole else inputs.history_bars
+    recorded = load_source(inputs.market_data, inputs.symbols, base=base, at_most=most)
+    bars = [series.last(inputs.history_bars) for series in recorded]
     with _executor(workers) as executor:
         return oem_risk.run_lab(
             bars,
@@ -256,6 +290,8 @@ def _simulate(
             profiles,
             settings=settings,
             fills=BookWalk(inputs.book_levels, inputs.book_step_bps),
+            book=book,
+            recorded=recorded if whole else (),
             executor=executor,
             progress=progress,
         )

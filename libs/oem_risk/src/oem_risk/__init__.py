@@ -94,18 +94,17 @@ if TYPE_CHECKING:
     )
     from oem_risk.lab.backtest import VarBacktest, backtest_paths
     from oem_risk.lab.report import report_json, write_lab_report
-    from oem_risk.lab.run import LabResult, LimitUse, ProfileResult, run_lab
+    from oem_risk.lab.result import LabResult, LimitUse, ProfileResult, StressedPaths
+    from oem_risk.lab.run import run_lab
     from oem_risk.lab.settings import LabSettings, settings_from
     from oem_risk.lab.simulate import LabStrategy
-    from oem_risk.lab.stress import (
-        FillModel,
-        LinearBook,
-        StressResult,
-        StressScenario,
-        run_stress,
-        shipped_scenarios,
+    from oem_risk.lab.verdict import (
+        ProbabilityGate,
+        Verdict,
+        probability_gate,
+        sequential_gate,
+        worst_verdict,
     )
-    from oem_risk.lab.verdict import ProbabilityGate, Verdict, probability_gate, sequential_gate
     from oem_risk.limits.engine import (
         Exposure,
         OrderFacts,
@@ -120,7 +119,7 @@ if TYPE_CHECKING:
         shipped_profile,
         shipped_profiles,
     )
-    from oem_risk.limits.sizing import sized_exposure
+    from oem_risk.limits.sizing import annualised_volatility, order_parts, sized_exposure
     from oem_risk.limits.switch import (
         JournalledSwitch,
         MemorySwitch,
@@ -195,6 +194,7 @@ if TYPE_CHECKING:
         shipped_replays,
         shipped_shocks,
         shipped_stress,
+        stress_from,
     )
     from oem_risk.stress.factors import (
         FactorModel,
@@ -207,6 +207,7 @@ if TYPE_CHECKING:
         fit_factors,
         market_factors,
     )
+    from oem_risk.stress.fills import FillModel, LinearBook, ManyFills, sell_each
     from oem_risk.stress.replay import HistoricalReplay, ReplayResult, run_replay
     from oem_risk.stress.reverse import (
         BrokenLimit,
@@ -214,6 +215,18 @@ if TYPE_CHECKING:
         ReverseStress,
         mildest_scenario,
         reverse_stress,
+    )
+    from oem_risk.stress.scenario import (
+        StressResult,
+        StressScenario,
+        run_stress,
+        shipped_scenarios,
+    )
+    from oem_risk.stress.suite import (
+        ProfileStress,
+        StressMarket,
+        StressSuite,
+        run_stress_book,
     )
 
 _EXPORTS = {
@@ -237,7 +250,12 @@ _EXPORTS = {
     "ReplayResult": ".stress.replay",
     "run_replay": ".stress.replay",
     "StressBook": ".stress.book",
+    "ProfileStress": ".stress.suite",
+    "StressMarket": ".stress.suite",
+    "StressSuite": ".stress.suite",
+    "run_stress_book": ".stress.suite",
     "read_stress": ".stress.book",
+    "stress_from": ".stress.book",
     "shipped_replays": ".stress.book",
     "shipped_shocks": ".stress.book",
     "shipped_stress": ".stress.book",
@@ -376,18 +394,21 @@ _EXPORTS = {
     "Bars": ".data.bars",
     "DataProblem": ".errors",
     "Exposure": ".limits.engine",
-    "FillModel": ".lab.stress",
+    "FillModel": ".stress.fills",
     "LabProblem": ".errors",
-    "LabResult": ".lab.run",
+    "LabResult": ".lab.result",
+    "StressedPaths": ".lab.result",
     "LabSettings": ".lab.settings",
     "LabStrategy": ".lab.simulate",
-    "LinearBook": ".lab.stress",
+    "LinearBook": ".stress.fills",
+    "ManyFills": ".stress.fills",
+    "sell_each": ".stress.fills",
     "OperatorRequired": ".errors",
     "OrderFacts": ".limits.engine",
     "ProbabilityGate": ".lab.verdict",
     "ProfileName": ".limits.profile",
     "ProfileProblem": ".errors",
-    "ProfileResult": ".lab.run",
+    "ProfileResult": ".lab.result",
     "QualityReport": ".data.quality",
     "QualityVerdict": ".data.quality",
     "RiskEngine": ".limits.engine",
@@ -395,11 +416,12 @@ _EXPORTS = {
     "RiskProfile": ".limits.profile",
     "RiskReason": ".limits.engine",
     "RiskVerdict": ".limits.engine",
-    "StressResult": ".lab.stress",
-    "StressScenario": ".lab.stress",
+    "StressResult": ".stress.scenario",
+    "StressScenario": ".stress.scenario",
     "SyntheticMarket": ".data.synthetic",
     "TradingState": ".limits.switch",
     "Verdict": ".lab.verdict",
+    "worst_verdict": ".lab.verdict",
     "check_bars": ".data.quality_bars",
     "common_times": ".data.bars",
     "probability_gate": ".lab.verdict",
@@ -407,11 +429,13 @@ _EXPORTS = {
     "read_bars": ".data.bars",
     "report_json": ".lab.report",
     "run_lab": ".lab.run",
-    "run_stress": ".lab.stress",
+    "run_stress": ".stress.scenario",
     "shipped_profile": ".limits.profile",
     "shipped_profiles": ".limits.profile",
+    "annualised_volatility": ".limits.sizing",
+    "order_parts": ".limits.sizing",
     "sized_exposure": ".limits.sizing",
-    "shipped_scenarios": ".lab.stress",
+    "shipped_scenarios": ".stress.scenario",
     "synthetic_bars": ".data.synthetic",
     "write_lab_report": ".lab.report",
     "JointBootstrap": ".paths.joint",
@@ -429,7 +453,7 @@ _EXPORTS = {
     "VarBacktest": ".lab.backtest",
     "backtest_paths": ".lab.backtest",
     "settings_from": ".lab.settings",
-    "LimitUse": ".lab.run",
+    "LimitUse": ".lab.result",
     "JournalledSwitch": ".limits.switch",
     "MemorySwitch": ".limits.switch",
     "Switch": ".limits.switch",
@@ -494,6 +518,7 @@ __all__ = [
     "LinearBook",
     "Liquidity",
     "LiquidityVar",
+    "ManyFills",
     "MemorySwitch",
     "MertonModel",
     "MildestScenario",
@@ -510,6 +535,7 @@ __all__ = [
     "ProfileName",
     "ProfileProblem",
     "ProfileResult",
+    "ProfileStress",
     "QualityCheck",
     "QualityFinding",
     "QualityReport",
@@ -527,8 +553,11 @@ __all__ = [
     "Series",
     "ShockResult",
     "StressBook",
+    "StressMarket",
     "StressResult",
     "StressScenario",
+    "StressSuite",
+    "StressedPaths",
     "StudentForecast",
     "Switch",
     "SwitchPosition",
@@ -548,6 +577,7 @@ __all__ = [
     "acerbi_szekely_z1",
     "acerbi_szekely_z2",
     "acerbi_szekely_z3",
+    "annualised_volatility",
     "antithetic_mean",
     "apply_shock",
     "ar1_block_length",
@@ -619,6 +649,7 @@ __all__ = [
     "normal_tail",
     "normal_var",
     "normal_var_contributions",
+    "order_parts",
     "order_statistic_ranks",
     "politis_white",
     "probability_gate",
@@ -637,6 +668,8 @@ __all__ = [
     "run_lab",
     "run_replay",
     "run_stress",
+    "run_stress_book",
+    "sell_each",
     "sequential_gate",
     "series_path",
     "settings_from",
@@ -652,6 +685,7 @@ __all__ = [
     "simulated_mean",
     "sized_exposure",
     "sortino_ratio",
+    "stress_from",
     "symbol_of",
     "synthetic_bars",
     "synthetic_like",
@@ -662,6 +696,7 @@ __all__ = [
     "traffic_light_overlapping",
     "ulcer_index",
     "without_conflicts",
+    "worst_verdict",
     "write_lab_report",
     "write_manifest",
     "write_series",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oem_cli.exit_codes import ExitCode
-from oem_cli.nouns.risk_stress import add_stress
+from oem_cli.nouns.risk_stress import SYNTHETIC, add_stress
 from oem_cli.output import Output, table
 from oem_cli.parser import Verbs
 
@@ -87,11 +87,16 @@ def run_lab(args: argparse.Namespace, out: Output) -> ExitCode:
     lines = [f"{files.json}", f"{files.pdf}"]
     if entered is not None:
         lines.append(f"{entered[0]}: entry {entered[1].seq}")
+    lines += [f"{name}: no data covers it: {why}" for name, why in result.not_covered.items()]
+    if result.synthetic:
+        lines.append(SYNTHETIC)
     if result.backtest is not None and result.backtest.rejected:
         lines.append(f"back-test: the history rejects the paths' model ({result.backtest.model})")
     out.report(
         {
             "verdict": result.verdict.value,
+            "synthetic_data": result.synthetic,
+            "not_covered": result.not_covered,
             "profiles": {p.profile.name: p.verdict.value for p in result.profiles},
             "gates": {p.profile.name: p.drawdown_gate.as_json() for p in result.profiles},
             "json": str(files.json),
@@ -104,20 +109,41 @@ def run_lab(args: argparse.Namespace, out: Output) -> ExitCode:
     return codes.get(result.verdict, ExitCode.OK)
 
 
+def _stressed(profile: ProfileResult) -> str:
+    """Return the highest breach probability under a scenario, and which."""
+    if not profile.stressed:
+        return "-"
+    worst = max(profile.stressed, key=lambda found: found.gate.estimate)
+    return f"{worst.gate.estimate:.2%} {worst.scenario}"
+
+
 def _verdicts(profiles: tuple[ProfileResult, ...]) -> list[str]:
     rows = [
         (p.profile.name, p.verdict.value, f"{p.drawdown_gate.estimate:.2%}",
          f"{p.drawdown_gate.low:.2%} to {p.drawdown_gate.high:.2%}", f"{p.drawdown_gate.limit:.0%}",
-         f"{p.drawdown_gate.paths:,}", f"{max(s.loss for s in p.stress):.1%}")
+         f"{p.drawdown_gate.paths:,}", _stressed(p), f"{p.suite.worst:.1%}")
         for p in profiles
     ]  # fmt: skip
-    head = ("profile", "verdict", "P(breach)", "interval", "limit", "paths", "worst stress")
-    lines = table(head, rows, right=(2, 4, 5, 6))
-    lines += [
-        f"{p.profile.name}: about {p.drawdown_gate.more_paths:,} further paths would decide"
-        for p in profiles
-        if p.drawdown_gate.more_paths
-    ]
+    head = (
+        "profile",
+        "verdict",
+        "P(breach)",
+        "interval",
+        "limit",
+        "paths",
+        "P(breach) stressed",
+        "worst stress",
+    )
+    lines = table(head, rows, right=(2, 4, 5, 6, 7))
+    for profile in profiles:
+        gates = {"": profile.drawdown_gate, **{s.scenario: s.gate for s in profile.stressed}}
+        lines += [
+            f"{' under '.join(filter(None, (profile.profile.name, scenario)))}: not decided; about "
+            f"{gate.more_paths:,} further paths would. Use --until-decided: a second run with more "
+            "--paths is a second look at one question"
+            for scenario, gate in gates.items()
+            if gate.more_paths
+        ]
     return lines
 
 

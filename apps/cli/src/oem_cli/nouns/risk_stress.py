@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from oem_risk import ReverseStress
 
 
+SYNTHETIC = "made of SYNTHETIC data: it shows that the machinery works, nothing of a real market"
+
+
 def add_stress(verbs: Verbs) -> None:
     """Add the verb to `oem risk`."""
     stress = verbs.add(
@@ -49,8 +52,11 @@ def run_stress(args: argparse.Namespace, out: Output) -> ExitCode:
         {
             "verdict": run.verdict.value,
             "synthetic_data": run.synthetic,
-            "not_covered": run.not_covered,
-            "broken_by_shock": [list(pair) for pair in run.broken_by_shock()],
+            "profiles": {p.profile.name: p.verdict.value for p in run.suite.profiles},
+            "not_covered": run.suite.not_covered,
+            "broken_by_shock": [
+                [p.profile.name, shock] for p in run.suite.profiles for shock in p.broken_by_shock
+            ],
             "report": str(run.path),
         },
         _lines(run),
@@ -63,29 +69,33 @@ def run_stress(args: argparse.Namespace, out: Output) -> ExitCode:
 
 
 def _lines(run: StressRun) -> list[str]:
-    broken = set(run.broken_by_shock())
     rows: list[tuple[str, ...]] = []
-    for name in run.profiles:
+    for found in run.suite.profiles:
+        name = found.profile.name
         rows += [
             (name, s.scenario, f"{s.loss:.2%}", f"{s.limit:.0%}", s.verdict.value)
-            for s in run.scenarios[name]
+            for s in found.scenarios
         ]
         rows += [
             (name, r.replay, f"{r.worst:.2%}", f"{r.limit:.0%}", r.verdict.value)
-            for r in run.replays[name]
+            for r in found.replays
         ]
         rows += [
-            (name, s.shock, f"{s.loss:.2%}", "", "breaks" if (name, s.shock) in broken else "")
-            for s in run.shocks[name]
-        ]
+            (name, s.shock, f"{s.loss:.2%}", f"{found.profile.max_drawdown:.0%}",
+             "" if s.shock not in found.broken_by_shock
+             else "FAIL" if s.shock in found.gates else "breaks")
+            for s in found.shocks
+        ]  # fmt: skip
     lines = table(("profile", "test", "loss", "limit", "verdict"), rows, right=(2, 3))
-    lines += [f"{name}: no data covers it: {why}" for name, why in run.not_covered.items()]
-    for name, found in run.reverse.items():
-        for one in found:
-            lines.append(f"{name}, {one.limit.value}: {_mildest(one)}")
+    lines += [f"{name}: no data covers it: {why}" for name, why in run.suite.not_covered.items()]
+    lines += [
+        f"{found.profile.name}, {one.limit.value}: {_mildest(one)}"
+        for found in run.suite.profiles
+        for one in found.reverse
+    ]
     if run.synthetic:
-        lines.append("made of synthetic data")
-    return [*lines, str(run.path)]
+        lines.append(SYNTHETIC)
+    return [*lines, f"{run.verdict.value}: {run.path}"]
 
 
 def _mildest(one: ReverseStress) -> str:

@@ -13,7 +13,7 @@ from matplotlib.image import imsave
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from oem_risk.lab.backtest import VarBacktest
-from oem_risk.lab.run import LabResult, ProfileResult
+from oem_risk.lab.result import LabResult, ProfileResult
 
 WIDTH_IN = 7.2
 _DPI = 150
@@ -62,7 +62,7 @@ def _fan(axes: Axes, result: ProfileResult, bars_per_day: int) -> None:
 
 def _drawdowns(axes: Axes, result: ProfileResult, fixed_paths: int) -> None:
     """Draw P(drawdown >= x) with an exact interval at each x, and the gate at the limit."""
-    from scipy.stats import beta
+    from scipy.special import betainccinv, betaincinv
 
     losses = np.sort(result.paths.columns.max_drawdown[:fixed_paths])
     n, gate, limit = len(losses), result.drawdown_gate, result.profile.max_drawdown
@@ -71,8 +71,8 @@ def _drawdowns(axes: Axes, result: ProfileResult, fixed_paths: int) -> None:
     tail = (1 - gate.confidence) / 2
     # Clopper and Pearson's; its ends are 0 and 1 where nothing or all happened
     with np.errstate(invalid="ignore"):
-        low = np.where(events > 0, beta.ppf(tail, events, n - events + 1), 0.0)
-        high = np.where(events < n, beta.isf(tail, events + 1, n - events), 1.0)
+        low = np.where(events > 0, betaincinv(events, n - events + 1, tail), 0.0)
+        high = np.where(events < n, betainccinv(events + 1, n - events, tail), 1.0)
     axes.fill_between(
         at * 100, np.maximum(low, _FLOOR), high, color=_PALE, linewidth=0,
         label=f"{gate.confidence:.0%} interval",

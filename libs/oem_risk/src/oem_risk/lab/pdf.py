@@ -22,7 +22,7 @@ from reportlab.platypus import (
 
 from oem_risk.lab.backtest import VarBacktest
 from oem_risk.lab.figures import backtest_chart, profile_figure, stress_chart, waterfall
-from oem_risk.lab.run import LabResult, LimitUse, ProfileResult
+from oem_risk.lab.result import LabResult, LimitUse, ProfileResult
 from oem_risk.lab.verdict import Verdict
 from oem_risk.paths.calibrate import PathKind
 from oem_security.clock import rfc3339

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from oem_risk.lab.run import LabResult, ProfileResult
+from oem_risk.lab.result import LabResult, ProfileResult
 from oem_security.clock import rfc3339
 from oem_security.files import write_atomic
 
@@ -37,6 +37,8 @@ def report_json(
         "data_sha384": result.hashes,
         "data_quality": {symbol: report.as_json() for symbol, report in result.data.items()},
         "versions": {name: version(name) for name in ("oem-risk", "numpy", "scipy")},
+        "stress_tests": result.book.as_json(),
+        "stress_not_covered": result.not_covered,
         "profiles": [_profile_json(profile, result.bars_per_day) for profile in result.profiles],
         "var_backtest": result.backtest.as_json() if result.backtest else None,
     }
@@ -74,5 +76,6 @@ def _profile_json(result: ProfileResult, bars_per_day: int) -> Mapping[str, obje
         "quantiles": result.quantiles(),
         "limits": [use.as_json() for use in result.limits()],
         "fan": {"days": (result.paths.fan_steps / bars_per_day).tolist(), **fan},
-        "stress": [stress.as_json() for stress in result.stress],
+        "stressed_paths": [stressed.as_json() for stressed in result.stressed],
+        "stress": result.suite.as_json(),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,149 +11,36 @@ from oem_risk.data.bars import Bars
 from oem_risk.data.quality import QualityReport, QualityVerdict
 from oem_risk.data.quality_bars import check_bars
 from oem_risk.errors import LabProblem
-from oem_risk.lab.backtest import VarBacktest, backtest_paths
+from oem_risk.lab.backtest import backtest_paths
+from oem_risk.lab.result import LabResult, ProfileResult, StressedPaths
 from oem_risk.lab.settings import LabSettings
-from oem_risk.lab.simulate import Enough, LabStrategy, Market, PathResults, Plan, Progress, simulate
-from oem_risk.lab.stress import (
-    FillModel,
-    LinearBook,
-    StressResult,
-    StressScenario,
-    run_stress,
-    shipped_scenarios,
+from oem_risk.lab.simulate import (
+    Enough,
+    LabStrategy,
+    Market,
+    PathResults,
+    Plan,
+    Progress,
+    StressPlan,
+    simulate,
 )
-from oem_risk.lab.verdict import ProbabilityGate, Verdict, probability_gate, sequential_gate
+from oem_risk.lab.stressed import StressBooks
+from oem_risk.lab.verdict import (
+    ProbabilityGate,
+    Verdict,
+    probability_gate,
+    sequential_gate,
+    worst_verdict,
+)
 from oem_risk.limits.profile import RiskProfile
 from oem_risk.measures.drawdown import drawdown_quantile
-from oem_risk.measures.estimate import Estimate
 from oem_risk.paths.calibrate import fit_paths
+from oem_risk.stress.book import StressBook, shipped_stress
+from oem_risk.stress.fills import FillModel, LinearBook
+from oem_risk.stress.suite import ProfileStress, StressMarket, run_stress_book
 
 DAY_NS = 86_400 * 10**9
 MAX_BREACH_PROBABILITY = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class LimitUse:
-    """How far the simulated paths went into one limit.
-
-    Attributes:
-        name: The limit, as in `RiskProfile` without `max_`.
-        limit: Its value.
-        unit: `equity`, `x`, `peak`, `a year` or `symbols`.
-        median: Of the paths.
-        high: 95 % of the paths stay below.
-        worst: The furthest path.
-        rule: Whether the engine holds it by refusing orders (True), or it can only be reached.
-    """
-
-    name: str
-    limit: float
-    unit: str
-    median: float
-    high: float
-    worst: float
-    rule: bool
-
-    def as_json(self) -> dict[str, object]:
-        return {
-            "limit": self.name, "value": self.limit, "unit": self.unit, "q50": self.median,
-            "q95": self.high, "worst": self.worst, "held_by_orders": self.rule,
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileResult:
-    """What the lab found for one profile.
-
-    Attributes:
-        profile: The profile.
-        drawdown_gate: Probability of reaching the drawdown limit within the horizon.
-        daily_loss_gate: Probability of reaching the daily loss limit on some day of the horizon;
-            informative, it does not decide: the engine stops entries when it happens.
-        drawdown: The drawdown that 95 % of the paths stay below, with its interval.
-        stress: The stress tests.
-        paths: Results by path.
-        verdict: FAIL when the drawdown gate or a stress test fails, INCONCLUSIVE when the gate
-            cannot tell, else PASS.
-    """
-
-    profile: RiskProfile
-    drawdown_gate: ProbabilityGate
-    daily_loss_gate: ProbabilityGate
-    drawdown: Estimate
-    stress: tuple[StressResult, ...]
-    paths: PathResults
-    verdict: Verdict
-
-    def quantiles(self) -> dict[str, dict[str, float]]:
-        """Return 5 %, 50 % and 95 % quantiles of return, drawdown and turnover."""
-        columns = {
-            "total_return": self.paths.columns.total_return,
-            "max_drawdown": self.paths.columns.max_drawdown,
-            "turnover": self.paths.columns.turnover,
-            "volatility": self.paths.columns.volatility,
-        }
-        return {
-            name: {f"q{q:02d}": float(np.quantile(values, q / 100)) for q in (5, 50, 95)}
-            for name, values in columns.items()
-        }
-
-    def limits(self) -> tuple[LimitUse, ...]:
-        """Return how far the paths went into each limit."""
-        profile, columns = self.profile, self.paths.columns
-        rows = (
-            ("position", profile.max_position, "equity", columns.position, True),
-            ("leverage", profile.max_leverage, "x", columns.leverage, True),
-            ("order", profile.max_order, "equity", columns.order, True),
-            ("open_positions", float(profile.max_open_positions), "symbols",
-             columns.open_positions, True),
-            ("daily_loss", profile.max_daily_loss, "equity", columns.worst_day, False),
-            ("drawdown", profile.max_drawdown, "peak", columns.max_drawdown, False),
-            ("volatility_target", profile.volatility_target, "a year", columns.volatility, False),
-        )  # fmt: skip
-        return tuple(
-            LimitUse(
-                name, limit, unit, float(np.median(values)), float(np.quantile(values, 0.95)),
-                float(values.max()), rule,
-            )
-            for name, limit, unit, values, rule in rows
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class LabResult:
-    """Everything the report says.
-
-    Attributes:
-        settings: How the lab was run.
-        strategies: Name and share of capital.
-        data: Quality report by symbol.
-        hashes: SHA-384 of each symbol's data.
-        synthetic: Whether any of the data was generated.
-        span_ns: First opening and last closing time of the history.
-        profiles: Result by profile.
-        backtest: The path model's value at risk held against the history; None where it is too
-            short. It says how far the paths can be believed and does not decide.
-        bars_per_day: Bars of the history in a day.
-    """
-
-    settings: LabSettings
-    strategies: tuple[tuple[str, float], ...]
-    data: dict[str, QualityReport]
-    hashes: dict[str, str]
-    synthetic: bool
-    span_ns: tuple[int, int]
-    profiles: tuple[ProfileResult, ...]
-    backtest: VarBacktest | None
-    bars_per_day: int
-
-    @property
-    def verdict(self) -> Verdict:
-        found = {result.verdict for result in self.profiles}
-        for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
-            if verdict in found:
-                return verdict
-        return Verdict.PASS
 
 
 def run_lab(
@@ -164,7 +50,8 @@ def run_lab(
     *,
     settings: LabSettings | None = None,
     fills: FillModel | None = None,
-    scenarios: Sequence[StressScenario] | None = None,
+    book: StressBook | None = None,
+    recorded: Sequence[Bars] = (),
     executor: Executor | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -176,8 +63,11 @@ def run_lab(
         strategies: Strategy and its share of capital, in (0, 1].
         profiles: The profiles to judge, at least one.
         settings: How to run it; None takes the defaults.
-        fills: The book the stress tests sell into; None takes an evenly filled one.
-        scenarios: Stress tests; None takes the three shipped ones.
+        fills: The book that stress tests and stressed paths trade into; None takes an evenly
+            filled one.
+        book: Stress tests; None takes the shipped ones.
+        recorded: A longer history of the same symbols, for the replayed days and the factors;
+            none takes `bars`.
         executor: Runs the simulation; results do not depend on it.
         progress: Called with (blocks done, blocks in all); where paths are added until decided
             the second number grows with the first.
@@ -194,38 +84,34 @@ def run_lab(
     quality = {b.symbol: check_bars(b, at_least=100) for b in bars}
     _require_usable(quality)
     market = _market(bars)
-    plan = _plan(market, tuple(strategies), settings)
-    depths = np.array([float(b.volume.mean()) * settings.depth_share for b in bars])
+    book = book or shipped_stress()
+    stress = StressMarket(
+        bars, fills or LinearBook(), settings.spread_bps, settings.depth_share, settings.equity,
+        recorded,
+    )  # fmt: skip
+    plan = _plan(market, tuple(strategies), settings, book, stress)
+    suite = run_stress_book(book, profiles, stress)
     simulated = simulate(
         market, plan, profiles, executor=executor, progress=progress,
         enough=_decided(settings) if settings.sequential else None, cancelled=cancelled,
     )  # fmt: skip
-    results: list[ProfileResult] = []
-    for profile, paths in zip(profiles, simulated, strict=True):
-        stress = tuple(
-            run_stress(
-                scenario,
-                profile,
-                fills or LinearBook(),
-                prices=market.start_prices,
-                depths=depths,
-                spread_bps=settings.spread_bps,
-                equity=settings.equity,
-            )
-            for scenario in (scenarios or shipped_scenarios())
-        )
-        results.append(_judge(profile, paths, stress, settings))
+    results = [
+        _judge(profile, paths, tests, settings)
+        for profile, paths, tests in zip(profiles, simulated, suite.profiles, strict=True)
+    ]
     first = bars[0]
     return LabResult(
         settings=settings,
         strategies=tuple((strategy.name, share) for strategy, share in strategies),
         data=quality,
         hashes={b.symbol: b.sha384 for b in bars},
-        synthetic=any(b.synthetic for b in bars),
+        synthetic=any(b.synthetic for b in (*bars, *recorded)),
         span_ns=(int(first.open_ns[0]), int(first.open_ns[-1]) + first.interval_ns),
         profiles=tuple(results),
         backtest=backtest_paths(settings.path_model, market.log_returns, market.bars_per_day),
         bars_per_day=market.bars_per_day,
+        book=book,
+        not_covered=suite.not_covered,
     )
 
 
@@ -240,32 +126,29 @@ def _decided(settings: LabSettings) -> Enough:
 
 
 def _judge(
-    profile: RiskProfile,
-    paths: PathResults,
-    stress: tuple[StressResult, ...],
-    settings: LabSettings,
+    profile: RiskProfile, paths: PathResults, suite: ProfileStress, settings: LabSettings
 ) -> ProfileResult:
-    # both gates stop with the run, so both need intervals that allow for its stopping
+    # all gates stop with the run, so all need intervals that allow for its stopping
     gate = sequential_gate if settings.sequential else probability_gate
 
-    def judged(events: int) -> ProbabilityGate:
-        return gate(
-            events, paths.paths, limit=MAX_BREACH_PROBABILITY, confidence=settings.confidence
-        )
+    def judged(events: int, count: int) -> ProbabilityGate:
+        return gate(events, count, limit=MAX_BREACH_PROBABILITY, confidence=settings.confidence)
 
-    drawdown = judged(paths.drawdown_events)
-    verdict = drawdown.verdict
-    if any(result.verdict is Verdict.FAIL for result in stress):
-        verdict = Verdict.FAIL
+    drawdown = judged(paths.drawdown_events, paths.paths)
+    stressed = tuple(
+        StressedPaths(one.scenario, judged(one.drawdown_events, one.paths), one.columns)
+        for one in paths.stressed
+    )
     return ProfileResult(
         profile,
         drawdown,
-        judged(paths.daily_loss_events),
+        judged(paths.daily_loss_events, paths.paths),
         # of the paths whose number was fixed: this interval does not allow for stopping
         drawdown_quantile(paths.columns.max_drawdown[: settings.paths], 0.95, settings.confidence),
-        stress,
+        stressed,
+        suite,
         paths,
-        verdict,
+        worst_verdict([drawdown.verdict, suite.verdict, *(s.gate.verdict for s in stressed)]),
     )
 
 
@@ -311,7 +194,11 @@ def _market(bars: Sequence[Bars]) -> Market:
 
 
 def _plan(
-    market: Market, strategies: tuple[tuple[LabStrategy, float], ...], settings: LabSettings
+    market: Market,
+    strategies: tuple[tuple[LabStrategy, float], ...],
+    settings: LabSettings,
+    book: StressBook,
+    stress: StressMarket,
 ) -> Plan:
     if not strategies:
         raise LabProblem("no strategy to simulate", where="strategies", remedy="name at least one")
@@ -338,6 +225,11 @@ def _plan(
             where="market data",
             remedy="use a longer history or shorter blocks",
         )
+    books = StressBooks(
+        stress.fills, stress.depths, settings.spread_bps, settings.equity,
+        # the cost of turnover is half the spread and commission
+        max(0.0, settings.cost_bps - settings.spread_bps / 2),
+    )  # fmt: skip
     return Plan(
         model=fit_paths(settings.path_model, market.log_returns, block=block),
         strategies=strategies,
@@ -346,4 +238,7 @@ def _plan(
         steps=settings.horizon_days * market.bars_per_day,
         cost_bps=settings.cost_bps,
         seed=settings.seed,
+        stress=StressPlan(settings.stress_paths, book.scenarios, books)
+        if settings.stress_paths and book.scenarios
+        else None,
     )

@@ -28,7 +28,8 @@ class LabSettings:
         confidence: Confidence of every gate and interval, in (0, 1).
         path_model: Model the paths are drawn from, fitted to the history.
         most_paths: Most paths per profile. 0: `paths` of them, judged once. Above `paths`: paths
-            are added until the drawdown gate is decided, by intervals that allow for that.
+            are added until every drawdown gate is decided, by intervals that allow for that.
+        stress_paths: Paths that each scenario is laid over, per profile, >= 100; 0 lays none.
     """
 
     paths: int = 2048
@@ -42,6 +43,7 @@ class LabSettings:
     confidence: float = 0.95
     path_model: PathKind = PathKind.STATIONARY
     most_paths: int = 0
+    stress_paths: int = 512
 
     @property
     def sequential(self) -> bool:
@@ -69,6 +71,9 @@ class LabSettings:
              "a confidence between 0 and 1"),
             ("most_paths", self.most_paths, self.most_paths == 0 or self.most_paths >= self.paths,
              "0, or at least as many as paths"),
+            ("stress_paths", self.stress_paths,
+             self.stress_paths == 0 or self.stress_paths >= LEAST_PATHS,
+             "0, or at least 100 paths"),
         )  # fmt: skip
         for name, value, fine, wanted in ranges:
             if not fine or not math.isfinite(value):  # a NaN fails its comparison

@@ -8,6 +8,7 @@ new exposure is seldom; no more symbols are opened than may be open.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -16,6 +17,9 @@ from oem_risk.limits.profile import RiskProfile
 from oem_risk.paths.blocks import Floats
 
 _TINY = 1e-300
+Execution = Callable[[int, Floats, Floats, Floats], tuple[Floats, Floats]]
+"""Takes (bar, holding, orders, equity); returns what was executed and what it cost, as shares of
+equity, (symbols, paths) and (paths,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,12 @@ def trade(
     bars_per_day: int,
     bars_per_year: float,
     grid: np.ndarray[tuple[int], np.dtype[np.int64]],
+    execute: Execution | None = None,
 ) -> tuple[PathColumns, Floats]:
     """Return what became of each path, and its equity at some steps.
+
+    Between two bars a holding's share of equity moves with its price; what is traded is the way
+    from there to the share wanted next.
 
     Args:
         wanted: (symbols, paths, steps) exposure wanted at the start of each bar, in equity.
@@ -71,6 +79,7 @@ def trade(
         bars_per_day: Bars after which the daily loss begins again.
         bars_per_year: For the annualised volatility.
         grid: Steps, from 0 (the start) to `steps`, at which equity is kept.
+        execute: Carries the orders out; None fills all of them at `cost_bps`.
 
     Returns:
         The columns, and equity of shape (paths, grid), 1 at the start.
@@ -102,9 +111,15 @@ def trade(
         added[:, stopped_today | (fall >= profile.max_drawdown)] = 0.0
         if crowded:
             _leave_closed(added, reduced, profile.max_open_positions)
-        new = reduced + added
-        traded = np.abs(new - held).sum(axis=0)
-        net = (new * gains[t]).sum(axis=0) - traded * (cost_bps * 1e-4)
+        orders = reduced + added - held
+        if execute is None:
+            new, traded = reduced + added, np.abs(orders).sum(axis=0)
+            cost = traded * (cost_bps * 1e-4)
+        else:
+            orders, cost = execute(t, held, orders, equity)
+            new, traded = held + orders, np.abs(orders).sum(axis=0)
+        moved = new * gains[t]
+        net = moved.sum(axis=0) - cost
         # more than everything cannot be lost
         np.maximum(net, -1.0, out=net)
         equity *= 1 + net
@@ -121,7 +136,8 @@ def trade(
         turnover += traded
         total += net
         squares += net * net
-        held = new
+        held = (new + moved) / np.maximum(1 + net, _TINY)
+        held[:, net <= -1.0] = 0.0
         if (row := kept.get(t + 1)) is not None:
             rows[:, row] = equity
     variance = np.maximum(squares / steps - (total / steps) ** 2, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from oem_risk.errors import LabProblem
@@ -20,6 +21,16 @@ class Verdict(enum.StrEnum):
     PASS = "PASS"  # noqa: S105 - not a password
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
+
+
+def worst_verdict(found: Iterable[Verdict]) -> Verdict:
+    """Return FAIL where there is one, else INCONCLUSIVE where there is one, else PASS.
+
+    So that all of several gates say PASS needs no correction for their number: whichever of them
+    ought not to, its own error bounds that of all (the intersection-union test of Berger 1982).
+    """
+    seen = set(found)
+    return next((v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE) if v in seen), Verdict.PASS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +148,10 @@ def _verdict(low: float, high: float, limit: float) -> Verdict:
 
 def _paths_to_decide(rate: float, limit: float, confidence: float) -> int:
     """Return the number of paths at which an interval around `rate` would leave `limit` aside."""
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
     distance = max(abs(rate - limit), limit / 50)
-    z = float(norm.isf((1 - confidence) / 2))
+    z = -float(ndtri((1 - confidence) / 2))
     spread = max(rate * (1 - rate), limit * (1 - limit) / 4)
     return math.ceil(z * z * spread / distance**2) + 1
 

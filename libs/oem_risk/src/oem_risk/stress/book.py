@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
 from oem_risk.errors import LabProblem
-from oem_risk.lab.stress import StressScenario, shipped_scenarios
 from oem_risk.stress.factors import FactorShock
 from oem_risk.stress.replay import HistoricalReplay
+from oem_risk.stress.scenario import StressScenario, shipped_scenarios
 from oem_security.files import read_bounded
 
 _MAX_BYTES = 1024 * 1024
@@ -33,6 +34,48 @@ class StressBook:
     scenarios: tuple[StressScenario, ...]
     replays: tuple[HistoricalReplay, ...]
     shocks: tuple[FactorShock, ...]
+
+    def as_json(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the tests as a report states them."""
+        return {
+            name: [test.model_dump(mode="json") for test in getattr(self, name)]
+            for name in ("scenarios", "replays", "shocks")
+        }
+
+
+def stress_from(values: Mapping[str, object], *, where: str = "stress_tests") -> StressBook:
+    """Return the tests that a report states.
+
+    Raises:
+        LabProblem: A kind is missing, or an entry is not valid; it is named.
+    """
+    kinds = ("scenarios", "replays", "shocks")
+    rows = {kind: values.get(kind) for kind in kinds}
+    if set(values) != set(kinds) or not all(isinstance(r, list) for r in rows.values()):
+        raise LabProblem(
+            "the stress tests are not lists of scenarios, replays and shocks",
+            where=where,
+            remedy="restore the report; its seal tells whether it was changed",
+        )
+    named = {
+        kind: {str(_name(entry)): _without_name(entry) for entry in cast("list[Any]", row)}
+        for kind, row in rows.items()
+    }
+    return StressBook(
+        _entries(StressScenario, named["scenarios"], where),
+        _entries(HistoricalReplay, named["replays"], where),
+        _entries(FactorShock, named["shocks"], where),
+    )
+
+
+def _name(entry: Any) -> Any:
+    return entry.get("name") if isinstance(entry, dict) else entry
+
+
+def _without_name(entry: Any) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    return {field: value for field, value in entry.items() if field != "name"}
 
 
 def shipped_replays() -> tuple[HistoricalReplay, ...]:

@@ -14,9 +14,9 @@ from oem_risk.data.bars import Bars, common_times
 from oem_risk.data.quality import QualityVerdict
 from oem_risk.data.quality_bars import check_bars
 from oem_risk.errors import DataProblem, LabProblem
-from oem_risk.lab.stress import FillModel
 from oem_risk.lab.verdict import Verdict
 from oem_risk.limits.profile import RiskProfile
+from oem_risk.stress.fills import FillModel
 
 Floats = NDArray[np.float64]
 _HOUR_NS = 3_600 * 10**9

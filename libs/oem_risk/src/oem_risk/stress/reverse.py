@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oem_risk.errors import LabProblem
-from oem_risk.lab.stress import FillModel, StressScenario, run_stress
 from oem_risk.lab.verdict import Verdict
 from oem_risk.limits.profile import RiskProfile
 from oem_risk.stress.factors import (
@@ -28,6 +27,8 @@ from oem_risk.stress.factors import (
     shocked,
     shocked_many,
 )
+from oem_risk.stress.fills import FillModel
+from oem_risk.stress.scenario import StressScenario, run_stress
 
 Floats = NDArray[np.float64]
 Excess = Callable[[Floats], Floats]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,43 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from oem_risk.errors import LabProblem
 from oem_risk.lab.verdict import Verdict
 from oem_risk.limits.profile import RiskProfile
-
-
-class FillModel(Protocol):
-    """How much of a market order a book takes, and at which prices; replaceable by the caller."""
-
-    def sell(
-        self, quantity: float, *, mid: float, spread_bps: float, depth: float
-    ) -> tuple[float, float]:
-        """Return (quantity filled, average price) of a market sell.
-
-        Args:
-            quantity: Base units, > 0.
-            mid: Middle of the book, quote units.
-            spread_bps: Width of the book.
-            depth: Base units on the buying side, >= 0.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class LinearBook:
-    """A book whose depth is spread evenly over a price range; the default fill model.
-
-    Attributes:
-        range_bps: Distance from the touch to the last buyer, basis points.
-    """
-
-    range_bps: float = 50.0
-
-    def sell(
-        self, quantity: float, *, mid: float, spread_bps: float, depth: float
-    ) -> tuple[float, float]:
-        filled = min(quantity, depth)
-        if filled <= 0:
-            return 0.0, mid
-        walked = self.range_bps * filled / depth / 2
-        return filled, mid * (1 - (spread_bps / 2 + walked) * 1e-4)
+from oem_risk.stress.fills import FillModel
 
 
 class StressScenario(BaseModel):
@@ -89,7 +52,7 @@ class StressScenario(BaseModel):
 
 def shipped_scenarios() -> tuple[StressScenario, ...]:
     """Return flash crash, dry liquidity and latency spike."""
-    text = files("oem_risk.lab").joinpath("stress.toml").read_text("utf-8")
+    text = files("oem_risk.stress").joinpath("scenarios.toml").read_text("utf-8")
     return tuple(
         StressScenario.model_validate({"name": name, **values})
         for name, values in tomllib.loads(text).items()
