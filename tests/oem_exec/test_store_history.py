@@ -43,10 +43,10 @@ def test_booked_fills_are_the_fills_of_the_orders_in_time_order(store: SqliteOrd
     assert len(booked) == len(whole) == 7
     by_id = {(f.client_order_id, f.trade_id): (f, intent) for f, intent in whole}
     for light in booked:
-        fill, intent = by_id[light.client_order_id, light.trade_id]
-        assert all(getattr(light, name) == getattr(fill, name) for name in light._fields[:-2])
+        fill, intent = by_id[light.fill.client_order_id, light.fill.trade_id]
+        assert light.fill == fill
         assert (light.intent_id, light.strategy) == (intent.intent_id, intent.strategy)
-    times = [fill.time_ns for fill in booked]
+    times = [light.fill.time_ns for light in booked]
     assert times == sorted(times)
     assert times[-1] == store.newest_fill_ns("paper")
     assert list(store.booked_fills(("elsewhere",))) == []

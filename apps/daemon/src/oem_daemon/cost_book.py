@@ -112,10 +112,8 @@ class CostBook:
     def _restore_fills(self, history: OrderHistory) -> int:
         known = self._ledger.fill_ids()
         written = 0
-        for booked in history.fills():
-            if translate.fill_id(booked) not in known:
-                order = history.order(booked.client_order_id)
-                fill = next(f for f in order.fills if f.trade_id == booked.trade_id)
-                self.filled(fill, order, None)
+        for fill, _, _ in history.fills():
+            if translate.fill_id(fill) not in known:
+                self.filled(fill, history.order(fill.client_order_id), None)
                 written += 1
         return written

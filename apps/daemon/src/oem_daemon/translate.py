@@ -13,25 +13,54 @@ from oem_daemon.market import Bar
 from oem_daemon.scheduler import SCHEDULER_NAME, Proposal
 from oem_daemon.strategies.signal import FloatArray
 from oem_exec import BookSnapshot, Fill, Order, OrderIntent
+from oem_risk import annualised_volatility
 
 NS_PER_SECOND = 1_000_000_000
+VOLATILITY_BARS = 48
+"""Bars behind the volatility of the next hours: that of costs and stress, not that of sizes."""
+SIZING_BARS = 17_520
+"""Most bars behind the volatility that holdings are sized by: the history of Paper Labs."""
 
 
-def volatility_per_sqrt_s(closes: FloatArray, interval_ns: int) -> float:
+def volatility_per_sqrt_s(closes: FloatArray, interval_ns: int) -> float | None:
     """Return the standard deviation of log returns in basis points per square root of a second.
 
     Args:
-        closes: Closing prices, shape (bars,), at least 3.
+        closes: Closing prices, shape (bars,).
         interval_ns: Length of a bar.
+
+    Returns:
+        None for fewer than 3 prices.
     """
+    if len(closes) < 3:
+        return None
     per_bar = 1e4 * float(np.diff(np.log(closes)).std(ddof=1))
     return per_bar / math.sqrt(interval_ns / NS_PER_SECOND)
 
 
+def sizing_volatility(closes: FloatArray, interval_ns: int) -> float:
+    """Return the annualised volatility that holdings are sized by, as Paper Labs measures it.
+
+    Args:
+        closes: Closing prices, shape (bars,), as many as there are up to `SIZING_BARS`.
+        interval_ns: Length of a bar.
+
+    Returns:
+        nan for fewer than 3 prices: then nothing may be added.
+    """
+    if len(closes) < 3:
+        return math.nan
+    bars_per_year = 365 * 86_400 * NS_PER_SECOND / interval_ns
+    return float(annualised_volatility(np.diff(np.log(closes)), bars_per_year))
+
+
 def market_view(
-    book: BookSnapshot, bar: Bar, volatility_bps_per_sqrt_s: float, interval_ns: int
+    book: BookSnapshot, bar: Bar | None, volatility_bps_per_sqrt_s: float | None, interval_ns: int
 ) -> oem_tco.MarketView:
-    """Return what the cost estimate may know of the market: the book, volatility, daily volume."""
+    """Return what the cost estimate may know of the market: the book, volatility, daily volume.
+
+    The estimate falls back on what it states where bar or volatility are not known yet.
+    """
     bars_per_day = Decimal(86_400 * NS_PER_SECOND) / interval_ns
     return oem_tco.MarketView(
         bid=book.bids[0][0] if book.bids else None,
@@ -39,29 +68,55 @@ def market_view(
         levels_bid=tuple(book.bids),
         levels_ask=tuple(book.asks),
         volatility_bps_per_sqrt_s=volatility_bps_per_sqrt_s,
-        adv=bar.volume * bars_per_day if bar.volume else None,
-        last_price=bar.close,
+        adv=bar.volume * bars_per_day if bar and bar.volume else None,
+        last_price=bar.close if bar else None,
     )
 
 
-def order_query(
-    proposal: Proposal, fee_venue: str, at_ns: int, latency_ms: float
-) -> oem_tco.OrderQuery:
+def mid(book: BookSnapshot) -> Decimal:
+    """Return the middle of the best bid and ask."""
+    return (book.bids[0][0] + book.asks[0][0]) / 2
+
+
+def order_query(made: oem_tco.Candidate, fee_venue: str, latency_ms: float) -> oem_tco.OrderQuery:
     """Return the question to the cost model; the fees are those of the venue that is imitated."""
     return oem_tco.OrderQuery(
         venue=fee_venue,
-        symbol=proposal.symbol,
-        side=oem_tco.Side(proposal.side.value),
-        quantity=proposal.quantity,
+        symbol=made.symbol,
+        side=made.side,
+        quantity=made.quantity,
+        at_ns=made.decision_time_ns,
+        latency_ms=latency_ms,
+    )
+
+
+def intent_query(
+    intent: OrderIntent, fee_venue: str, at_ns: int, latency_ms: float
+) -> oem_tco.OrderQuery:
+    """Return the question what an operator's order costs when it executes at once: the most."""
+    return oem_tco.OrderQuery(
+        venue=fee_venue,
+        symbol=intent.symbol,
+        side=oem_tco.Side(intent.side.value),
+        quantity=intent.quantity,
         at_ns=at_ns,
         latency_ms=latency_ms,
     )
 
 
 def candidate(
-    proposal: Proposal, *, candidate_id: str, at_ns: int, profile: str, venue: str, mid: Decimal
+    proposal: Proposal,
+    *,
+    candidate_id: str,
+    at_ns: int,
+    profile: str,
+    venue: str,
+    mid: Decimal,
+    quantity: Decimal,
+    group: str = "",
 ) -> oem_tco.Candidate:
-    """Return the proposal as the orchestrator wants it."""
+    """Return a variant of a proposal as the orchestrator wants it."""
+    sign = 1 if proposal.side is oem_exec.Side.BUY else -1
     return oem_tco.Candidate(
         candidate_id=candidate_id,
         decision_time_ns=at_ns,
@@ -70,13 +125,14 @@ def candidate(
         symbol=proposal.symbol,
         venue=venue,
         side=oem_tco.Side(proposal.side.value),
-        quantity=proposal.quantity,
+        quantity=quantity,
         reference_price=mid,
-        expected_edge_bps=proposal.signal.edge_bps,
-        edge_sigma_bps=proposal.signal.edge_sigma_bps,
-        probability=proposal.signal.probability,
+        expected_edge_bps=proposal.signal.edge_bps(sign),
+        edge_sigma_bps=proposal.signal.drift_sigma_bps,
+        probability=proposal.signal.gains(sign),
         kind=oem_tco.CandidateKind.EXIT if proposal.reduces else oem_tco.CandidateKind.ENTRY,
         scheduler=SCHEDULER_NAME,
+        group=group,
     )
 
 

@@ -4,38 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, NamedTuple
 
-from oem_exec.model.enums import Liquidity, Side
-from oem_exec.model.order import Order
+from oem_exec.model.fill import Fill
 from oem_exec.model.states import OrderState
+from oem_exec.store.rows import FILL_COLUMNS, fill_of
 
-SELECT_BOOKED = """SELECT f.venue, f.symbol, f.trade_id, f.client_order_id, f.side, f.quantity,
-    f.price, f.fee, f.fee_asset, f.liquidity, f.time_ns, f.notional, o.intent_id,
-    json_extract(o.intent, '$.strategy')
-    FROM fills f JOIN orders o USING (client_order_id) WHERE f.venue IN ({marks})
-    ORDER BY f.time_ns, f.client_order_id, f.trade_id"""
+_FILL_COLUMNS = ", ".join(f"f.{name}" for name in FILL_COLUMNS.split(", "))
+SELECT_BOOKED = f"""SELECT {_FILL_COLUMNS}, o.intent_id, json_extract(o.intent, '$.strategy')
+    FROM fills f JOIN orders o USING (client_order_id) WHERE f.venue IN ({{marks}})
+    ORDER BY f.time_ns, f.client_order_id, f.trade_id"""  # noqa: S608 - constants
 SELECT_OUTCOMES = """SELECT intent_id, client_order_id, state, max(attempt) FROM orders
     WHERE venue IN ({marks}) GROUP BY intent_id ORDER BY sent_ns"""
 SELECT_NEWEST_FILL = "SELECT max(time_ns) FROM fills WHERE venue = ?"
 
 
 class BookedFill(NamedTuple):
-    """A fill with whose it was; the fields of a `Fill`, and the intent and its strategy."""
+    """A fill, and whose it was."""
 
-    venue: str
-    symbol: str
-    trade_id: str
-    client_order_id: str
-    side: Side
-    quantity: Decimal
-    price: Decimal
-    fee: Decimal
-    fee_asset: str
-    liquidity: Liquidity
-    time_ns: int
-    notional: Decimal
+    fill: Fill
     intent_id: str
     strategy: str
 
@@ -57,7 +44,8 @@ class PageQuery:
         symbol: Only of this symbol; empty for all.
         intent_id: Only of this intent; empty for all.
         unfinished: Only those that are not in a terminal state.
-        before: Where the page before ended, as `cursor` says; None for the newest orders.
+        before: `sent_ns` and `client_order_id` of the last order of the page before;
+            None for the newest orders.
     """
 
     venues: tuple[str, ...]
@@ -67,24 +55,13 @@ class PageQuery:
     before: tuple[int, str] | None = None
 
 
-def cursor(order: Order) -> tuple[int, str]:
-    """Return the place of an order in the listing."""
-    return order.sent_ns, order.client_order_id
-
-
-_SIDES = {side.value: side for side in Side}
-_LIQUIDITY = {liquidity.value: liquidity for liquidity in Liquidity}
 _STATES = {state.value: state for state in OrderState}
 _TERMINAL = tuple(state.value for state in OrderState if state.terminal)
 
 
 def booked_of(row: Sequence[Any]) -> BookedFill:
-    """Return the fill of a row of `SELECT_BOOKED`; raises KeyError or ArithmeticError."""
-    return BookedFill(
-        row[0], row[1], row[2], row[3],
-        _SIDES[row[4]], Decimal(row[5]), Decimal(row[6]), Decimal(row[7]),
-        row[8], _LIQUIDITY[row[9]], row[10], Decimal(row[11]), row[12], row[13],
-    )  # fmt: skip
+    """Return the fill of a row of `SELECT_BOOKED`; raises one of `UNREADABLE`."""
+    return BookedFill(fill_of(row), row[-2], row[-1])
 
 
 def outcome_of(row: Sequence[Any]) -> Outcome:
