@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +10,10 @@ import pytest
 from oem_daemon.bootstrap import Parts, check_site, compose
 from oem_daemon.compliance import Compliance
 from oem_daemon.config.model import Client
+from oem_daemon.license_watch import LicenseWatch
+from oem_security import CapabilityGuard, Keyring
 from oem_tco import Reason
-from site_support import MadeSite, make_site
+from site_support import MadeSite, edit_config, make_site
 
 DAY_NS = 86_400 * 10**9
 
@@ -32,19 +33,14 @@ def made(tmp_path: Path) -> MadeSite:
     return make_site(tmp_path, bars=120)
 
 
-@pytest.fixture
-async def parts(made: MadeSite) -> AsyncIterator[Parts]:
-    found = compose(made.site, check_site(made.site), lambda _: None)
-    with found.resources:
-        await found.router.start()
-        yield found
-        await found.router.stop()
+def watching(made: MadeSite, guard: CapabilityGuard) -> LicenseWatch:
+    return LicenseWatch(made.site, Keyring.open(made.site.keys), guard)
 
 
 def test_a_licence_that_ends_while_the_daemon_runs_is_noticed(made: MadeSite) -> None:
     guard = check_site(made.site).guard
     clock = Hands(guard.license.ends_ns - 3 * DAY_NS)
-    facts = Compliance(replace(guard, clock=clock), Client(), "paper").facts
+    facts = Compliance(watching(made, replace(guard, clock=clock)), Client(), "paper").facts
     assert facts().licence_valid
     assert facts().licence_days_left == 3.0
     assert "paper" in facts().licence_features
@@ -53,11 +49,17 @@ def test_a_licence_that_ends_while_the_daemon_runs_is_noticed(made: MadeSite) ->
     assert facts().licence_days_left == 0.0
 
 
-async def test_a_client_who_is_not_screened_trades_nothing(made: MadeSite, parts: Parts) -> None:
-    guard = check_site(made.site).guard
-    unscreened = Compliance(guard, Client(kyc=False, aml=False), "paper").facts
+async def test_a_client_who_is_not_screened_trades_nothing(made: MadeSite) -> None:
+    edit_config(made.site, "client: {kyc: true, aml: true}", "client: {kyc: false, aml: false}")
+    parts = compose(made.site, check_site(made.site), lambda _: None)
+    with parts.resources:
+        await parts.router.start()
+        await trades_nothing(parts)
+        await parts.router.stop()
+
+
+async def trades_nothing(parts: Parts) -> None:
     pipeline = parts.pipeline
-    pipeline.terms = replace(pipeline.terms, compliance=unscreened)
     for _ in range(110):
         await pipeline.run_cycle()
     assert pipeline.decisions

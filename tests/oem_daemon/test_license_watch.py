@@ -52,7 +52,7 @@ def watch_of(site: Site, **more: object) -> LicenseWatch:
 
 def test_a_licence_revoked_while_the_daemon_runs_stops_entries(made: MadeSite) -> None:
     watch = watch_of(made.site)
-    facts = Compliance(watch.guard, Client(), "paper", watch).facts
+    facts = Compliance(watch, Client(), "paper").facts
     assert facts().licence_valid
     assert not watch.look()
     revoke(made, watch.guard.license.license_id)

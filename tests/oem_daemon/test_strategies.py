@@ -43,7 +43,7 @@ def test_targets_stay_in_range_and_are_flat_in_the_warm_up(strategy: Strategy) -
 def test_a_frozen_price_wants_nothing(strategy: Strategy) -> None:
     signal = strategy.signal(np.full(40, 100.0))
     assert signal.target == 0.0
-    assert signal.edge_bps == 0.0
+    assert signal.drift_bps == 0.0
 
 
 def test_a_rising_price_is_a_trend_and_a_fallen_one_reverts() -> None:
@@ -51,3 +51,13 @@ def test_a_rising_price_is_a_trend_and_a_fallen_one_reverts() -> None:
     assert Trend(4, 12).signal(rising).target > 0.5
     fallen = np.r_[100.0 + 0.1 * np.sin(np.arange(59)), 95.0]
     assert MeanReversion(8, 0.5).signal(fallen).target > 0.5
+
+
+def test_who_sells_into_a_rise_gives_the_rise_up() -> None:
+    rising = 100.0 * np.exp(np.linspace(0, 0.2, 60) + 0.001 * np.sin(np.arange(60)))
+    signal = Trend(4, 12).signal(rising)
+    assert signal.edge_bps(1) == signal.drift_bps > 0
+    assert signal.edge_bps(-1) == -signal.drift_bps
+    assert signal.gains(1) + signal.gains(-1) == 1.0 < 2 * signal.gains(1)
+    fallen = np.r_[100.0 + 0.1 * np.sin(np.arange(59)), 95.0]
+    assert MeanReversion(8, 0.5).signal(fallen).drift_bps > 0

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 import oem_tco
 from oem_daemon.auth import Gatekeeper
+from oem_daemon.choice import Chooser, Terms
 from oem_daemon.compliance import Compliance
 from oem_daemon.config.model import CoreConfig
 from oem_daemon.config.reader import config_hash, read_config
@@ -22,9 +23,10 @@ from oem_daemon.events import EventHub
 from oem_daemon.history import OrderHistory
 from oem_daemon.key_watch import watch_keys
 from oem_daemon.license_watch import LicenseWatch
+from oem_daemon.market import PAPER
 from oem_daemon.metrics import DaemonMetrics
-from oem_daemon.pipeline import Terms, TradePipeline
-from oem_daemon.place import PAPER, TradingPlace, make_place
+from oem_daemon.pipeline import TradePipeline
+from oem_daemon.place import TradingPlace, make_place
 from oem_daemon.portfolio import Portfolio
 from oem_daemon.risk_gate import RiskGate
 from oem_daemon.site import Site
@@ -150,28 +152,40 @@ def compose(
         stack.callback(ledger.close)
         events = EventHub()
         watch = LicenseWatch(site, keyring, checked.guard)
+        profile = shipped_profile(config.runtime.risk_profile.value)
+        terms = Terms(
+            profile=profile.name,
+            quote=config.runtime.symbols[0].split("/")[1],
+            fee_venue=place.fee_venue,
+            compliance=Compliance(watch, config.client, config.runtime.stage.value).facts,
+            entry_sizes=config.scheduler.entry_sizes,
+        )
+        gate = RiskGate(RiskEngine(profile, switch=switch))
+        coverage = load_coverage(site.estimate_coverage)
         pipeline = TradePipeline(
-            terms=Terms(
-                profile=config.runtime.risk_profile.value,
-                quote=config.runtime.symbols[0].split("/")[1],
-                fee_venue=place.fee_venue,
-                compliance=Compliance(
-                    checked.guard, config.client, config.runtime.stage.value, watch
-                ).facts,
-            ),
+            terms=terms,
             market=place.market,
             clock=place.clock,
             scheduler=place.scheduler,
-            orchestrator=oem_tco.DecisionOrchestrator(config.decision_engine),
-            fees=fees,
-            gate=RiskGate(
-                RiskEngine(shipped_profile(config.runtime.risk_profile.value), switch=switch)
+            chooser=Chooser(
+                terms=terms,
+                market=place.market,
+                clock=place.clock,
+                orchestrator=oem_tco.DecisionOrchestrator(config.decision_engine),
+                fees=fees,
+                gate=gate,
+                coverage=coverage,
+                log=log,
+                instruments=place.instruments.__getitem__,
+                routed=router.routed,
             ),
+            fees=fees,
+            gate=gate,
             router=router,
             costs=CostBook(ledger, log),
             log=log,
             portfolio=Portfolio(config.runtime.initial_cash),
-            coverage=load_coverage(site.estimate_coverage),
+            coverage=coverage,
             metrics=metrics,
             events=events,
             history=OrderHistory(store, router, [venue.name for venue in place.venues]),

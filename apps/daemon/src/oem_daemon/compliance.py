@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from oem_daemon.config.model import Client
 from oem_daemon.license_watch import LicenseWatch
-from oem_security import CapabilityGuard
 from oem_tco import ComplianceFacts
 
 _DAY_NS = 86_400 * 10**9
@@ -17,25 +16,22 @@ class Compliance:
     """Asks the licence at each decision, so that one that ends stops entries while it runs.
 
     Attributes:
-        guard: The verified licence.
+        watch: The licence as it was found last.
         client: What the operator has established of the client.
         mode: Stage the site runs in.
-        watch: Looks at the licence again from time to time; its answer comes before `guard`.
     """
 
-    guard: CapabilityGuard
+    watch: LicenseWatch
     client: Client
     mode: str
-    watch: LicenseWatch | None = None
 
     def facts(self) -> ComplianceFacts:
         """Return the facts as they stand now, by the guard's own clock."""
-        guard = self.watch.guard if self.watch else self.guard
-        refused = self.watch is not None and self.watch.refusal is not None
+        guard = self.watch.guard
         left_ns = guard.license.ends_ns - guard.clock.now_ns()
         return ComplianceFacts(
             licence_features=frozenset(guard.features),
-            licence_valid=left_ns > 0 and not refused,
+            licence_valid=left_ns > 0 and self.watch.refusal is None,
             kyc_ok=self.client.kyc,
             aml_ok=self.client.aml,
             mode=self.mode,

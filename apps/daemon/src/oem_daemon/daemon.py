@@ -21,15 +21,17 @@ from oem_api.server import add_TradingServiceServicer_to_server
 from oem_daemon.bootstrap import Parts, check_site, compose
 from oem_daemon.cost_book import TERMS
 from oem_daemon.coverage import save_coverage
-from oem_daemon.errors import DecisionLogFailed, PortTaken
+from oem_daemon.errors import DecisionLogFailed, NotReady, PortTaken
 from oem_daemon.events import Event
 from oem_daemon.http import MetricsServer
 from oem_daemon.license_watch import WATCH_S
+from oem_daemon.pipeline import WATERMARKS
+from oem_daemon.portfolio import Watermarks
 from oem_daemon.service import ServiceFacts, TradingService
 from oem_daemon.site import Site
 from oem_daemon.version import VERSION
 from oem_exec import ExecError, KillState
-from oem_security import Journal, OemError, grpc_server_credentials, read_newest
+from oem_security import Journal, OemError, Record, grpc_server_credentials, read_newest
 from oem_security.clock import NS_PER_SECOND
 from oem_security.files import write_atomic
 
@@ -64,7 +66,7 @@ class Daemon:
         parts = self._parts = compose(self._site, checked, self._on_log_failure)
         with parts.resources:
             await parts.router.start()
-            parts.pipeline.restore(partial(self._terms, parts))
+            parts.pipeline.restore(partial(self._terms, parts), self._watermarks(parts))
             if parts.place.polled:
                 parts.place.intel.start()
             server, grpc_port = await self._listen(parts)
@@ -212,6 +214,29 @@ class Daemon:
                 if len(found) == len(wanted):
                     break
         return found
+
+    def _watermarks(self, parts: Parts) -> Watermarks | None:
+        """Read what an earlier process measured losses from; None where the log has none.
+
+        Raises:
+            NotReady: The entry is not one of this version.
+        """
+        log = self._site.decision_log(parts.checked.config.runtime.stage.value)
+        newest: Record | None = None
+        for record in read_newest(log, parts.checked.keyring, [WATERMARKS]):
+            if newest is not None and record.seq < newest.seq:
+                break  # the next older segment
+            newest = record
+        if newest is None:
+            return None
+        try:
+            return Watermarks.from_record(newest.body)
+        except (KeyError, ValueError, ArithmeticError) as error:
+            raise NotReady(
+                f"what losses are measured from cannot be read: {error!r}",
+                where=f"{log}: record {newest.seq}",
+                remedy="start this site with the version that wrote it",
+            ) from None
 
     def _show_state(self, parts: Parts) -> None:
         for state in KillState:

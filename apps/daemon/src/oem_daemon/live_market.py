@@ -69,16 +69,16 @@ class LiveMarket:
     def venue(self) -> str:
         return self._sources[0].name
 
-    def latency_ms(self, symbol: str) -> float:
-        """Return the venue's median round trip as measured; before the first, a careful second."""
-        measured_s = self._intel.reading(self.venue, symbol).round_trip_s
+    def latency_ms(self, venue: str, symbol: str) -> float:
+        """Return a venue's median round trip as measured; before the first, a careful second."""
+        measured_s = self._intel.reading(venue, symbol).round_trip_s
         return UNMEASURED_LATENCY_MS if measured_s is None else measured_s * 1000
 
     def current(self) -> Mapping[str, Bar]:
         return {symbol: bars[-1] for symbol, bars in self._bars.items()}
 
     def closes(self, symbol: str, count: int) -> FloatArray:
-        return self._closes[symbol][-count:]
+        return self._closes.get(symbol, np.empty(0))[-count:]
 
     async def advance(self) -> Mapping[str, Bar] | None:
         """Wait for the next minute that has closed for every symbol.
@@ -92,6 +92,22 @@ class LiveMarket:
                 return self.current()
             await self._pause(newest)
         return None
+
+    async def books(self, symbol: str, venues: Sequence[str]) -> Mapping[str, BookSnapshot]:
+        async def read(venue: str) -> BookSnapshot | None:
+            with contextlib.suppress(StaleMarketData):
+                return (await self._intel.refresh(venue, symbol, _BOOK)).book
+            return None
+
+        found = await asyncio.gather(*map(read, venues))
+        books = {venue: book for venue, book in zip(venues, found, strict=True) if book}
+        if not books:
+            raise StaleMarketData(
+                f"no venue of the route shows a fresh book of {symbol}",
+                where=", ".join(venues),
+                remedy="see why in the market's figures: oem daemon status",
+            )
+        return books
 
     async def book(self, symbol: str) -> BookSnapshot:
         for source in self._sources[:-1]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
 from oem_daemon.strategies.signal import FloatArray
 from oem_exec import BookSnapshot
+
+PAPER = "paper"
+"""Name of the paper venue in orders and fills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,10 @@ class Closes(Protocol):
     """What strategies look back on."""
 
     def closes(self, symbol: str, count: int) -> FloatArray:
-        """Return the last `count` closing prices up to the newest closed bar, oldest first."""
+        """Return the last `count` closing prices up to the newest closed bar, oldest first.
+
+        Fewer where there are fewer.
+        """
         ...
 
 
@@ -55,8 +61,8 @@ class Market(Closes, Protocol):
         """Return the length of a bar."""
         ...
 
-    def latency_ms(self, symbol: str) -> float:
-        """Return the time to expect from a decision to the venue's matching, milliseconds."""
+    def latency_ms(self, venue: str, symbol: str) -> float:
+        """Return the time to expect from a decision to a venue's matching, milliseconds."""
         ...
 
     def current(self) -> Mapping[str, Bar]:
@@ -65,6 +71,14 @@ class Market(Closes, Protocol):
 
     async def advance(self) -> Mapping[str, Bar] | None:
         """Return the next closed bar of every symbol; None when there will be no more."""
+        ...
+
+    async def books(self, symbol: str, venues: Sequence[str]) -> Mapping[str, BookSnapshot]:
+        """Return fresh books with both sides of those venues that show one, in their order.
+
+        Raises:
+            StaleMarketData: None of them does.
+        """
         ...
 
     async def book(self, symbol: str) -> BookSnapshot:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import count
 
 import oem_tco
 from oem_daemon import translate
+from oem_daemon.choice import Chooser, Terms
 from oem_daemon.cost_book import CostBook, ReadTerms
 from oem_daemon.decision_log import DecisionLog
 from oem_daemon.events import Event, EventHub
 from oem_daemon.history import OrderHistory
 from oem_daemon.market import Bar, Market
 from oem_daemon.metrics import DaemonMetrics
-from oem_daemon.portfolio import Portfolio
+from oem_daemon.portfolio import Portfolio, Watermarks
 from oem_daemon.risk_gate import RiskGate
 from oem_daemon.scheduler import SCHEDULER_NAME, MultiStrategyScheduler, Proposal
 from oem_exec import (
-    BookedFill,
     BookSnapshot,
     ExecError,
     Fill,
@@ -37,7 +37,8 @@ from oem_exec import (
 from oem_security.clock import Clock
 
 KEPT_DECISIONS = 10_000
-VOLATILITY_BARS = 48
+WATERMARKS = "risk.watermarks"
+"""Kind of the log entry that says what losses are measured from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +65,6 @@ class CostedFill:
     costs: tuple[tuple[oem_tco.Component, float], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What stays the same over a run.
-
-    Attributes:
-        profile: Risk profile of the site.
-        quote: Quote currency of every symbol.
-        fee_venue: Venue whose fee schedule is charged.
-        compliance: Tells the facts of licence and client as they stand now.
-    """
-
-    profile: str
-    quote: str
-    fee_venue: str
-    compliance: Callable[[], oem_tco.ComplianceFacts]
-
-
 class TradePipeline:
     """Carries candidates forward through every step, and journals each step before the next.
 
@@ -94,7 +78,7 @@ class TradePipeline:
         market: Market,
         clock: Clock,
         scheduler: MultiStrategyScheduler,
-        orchestrator: oem_tco.DecisionOrchestrator,
+        chooser: Chooser,
         fees: oem_tco.FeeBook,
         gate: RiskGate,
         router: LiveExecutionRouter,
@@ -118,20 +102,18 @@ class TradePipeline:
         self.cycles = 0
         self._clock = clock
         self._scheduler = scheduler
-        self._orchestrator = orchestrator
+        self._chooser = chooser
         self._fees = fees
         self._costs = costs
         self._log = log
         self._metrics = metrics
         self._events = events
-        self._model = oem_tco.EstimateModel()
-        self._numbers = count(1)
-        self._run = f"{clock.now_ns():x}"
+        self._watermarks: Watermarks | None = None
         self._touch: dict[str, BookSnapshot] = {}
         self._sending: set[str] = set()
         self._expected: dict[str, tuple[oem_tco.Candidate, oem_tco.CostEstimate]] = {}
 
-    def restore(self, terms: ReadTerms | None = None) -> None:
+    def restore(self, terms: ReadTerms | None = None, watermarks: Watermarks | None = None) -> None:
         """Take up the orders there are, then listen for what happens to them.
 
         Positions and the cost ledger are rebuilt from the orders. Call it once, when the router
@@ -139,10 +121,14 @@ class TradePipeline:
 
         Args:
             terms: Reads the terms of orders from the decision log, where the ledger lacks them.
+            watermarks: What an earlier process measured losses from; None on a new site.
         """
         self._costs.restore(self.history, *(terms,) if terms else ())
-        for fill in self.history.fills():
-            self._hold(fill, fill.strategy)
+        for fill, _, strategy in self.history.fills():
+            self._hold(fill, strategy)
+        if watermarks is not None:
+            self.portfolio.resume(watermarks)
+            self._watermarks = self.portfolio.watermarks
         self.router.listeners.append(self._on_order_event)
 
     async def run_cycle(self) -> bool:
@@ -160,14 +146,17 @@ class TradePipeline:
         for symbol in bars:
             await self._look(symbol)
         await self.router.poll()
-        now = self._clock.now_ns()
-        self.portfolio.mark({symbol: bar.close for symbol, bar in bars.items()}, now)
+        volatility = {symbol: self._sizing_volatility(symbol) for symbol in bars}
+        closes = {symbol: bar.close for symbol, bar in bars.items()}
+        self.portfolio.mark(closes, self._clock.now_ns(), volatility)
+        self._note_watermarks()
         if self.gate.observe(self.portfolio):
             stands = self.gate.engine.position
             await self._log.append(
                 "risk.switch", {"state": stands.state.value, "reason": stands.reason}
             )
-        for proposal in self._scheduler.propose(self.market, bars, self.portfolio.equity):
+        equity = self.portfolio.equity
+        for proposal in self._scheduler.propose(self.market, bars, equity, volatility):
             try:
                 await self._carry(proposal, bars[proposal.symbol])
             except StaleMarketData as error:
@@ -176,6 +165,7 @@ class TradePipeline:
                     {"symbol": proposal.symbol, "strategy": proposal.strategy, "why": str(error)},
                 )
                 self._metrics.candidates.labels(proposal.strategy, "stale_market").inc()
+        self._note_watermarks()
         self._costs.sync()
         self.cycles += 1
         self._metrics.cycles.inc()
@@ -202,7 +192,8 @@ class TradePipeline:
 
     async def _first_time(self, intent: OrderIntent, caller: str, reason: str) -> Order:
         book = await self.market.book(intent.symbol)
-        verdict = self.gate.check_intent(self.portfolio, intent, _mid(book))
+        estimate = self._operators_estimate(intent, book)
+        verdict = self.gate.check_intent(self.portfolio, intent, estimate)
         body = {
             "client_order_id": intent.intent_id,
             "symbol": intent.symbol,
@@ -216,53 +207,33 @@ class TradePipeline:
             await self._log.append("operator.order", body)
             verdict.require()
         self._log.write("operator.order", body)  # the router's own entry comes after it and waits
-        return await self._send(intent, book, "operator", None, None)
+        return await self._send(intent, book, "operator", None, estimate)
+
+    def _operators_estimate(self, intent: OrderIntent, book: BookSnapshot) -> oem_tco.CostEstimate:
+        """Return what an operator's order costs, and see that its symbol's volatility is known."""
+        position = self.portfolio.position(intent.symbol)
+        if math.isnan(position.volatility):
+            position.volatility = self._sizing_volatility(intent.symbol)
+        venue = self.market.venue
+        query = translate.intent_query(
+            intent,
+            self.terms.schedule_of(venue),
+            self._clock.now_ns(),
+            self.market.latency_ms(venue, intent.symbol),
+        )
+        return self._chooser.estimate(query, book, self.market.current().get(intent.symbol))
 
     async def _carry(self, proposal: Proposal, bar: Bar) -> None:
         started = time.perf_counter()
-        decided_ns = self._clock.now_ns()
-        book = await self.market.book(proposal.symbol)
-        closes = self.market.closes(proposal.symbol, VOLATILITY_BARS)
-        volatility = translate.volatility_per_sqrt_s(closes, self.market.interval_ns)
-        latency_ms = self.market.latency_ms(proposal.symbol)
-        terms = self.terms
-        made = translate.candidate(
-            proposal,
-            candidate_id=f"{self._run}-{next(self._numbers)}",
-            at_ns=decided_ns,
-            profile=terms.profile,
-            venue=self.market.venue,
-            mid=_mid(book),
-        )
-        estimate = oem_tco.estimate(
-            translate.order_query(proposal, terms.fee_venue, decided_ns, latency_ms),
-            translate.market_view(book, bar, volatility, self.market.interval_ns),
-            self._fees,
-            model=self.coverage.calibrated(self._model),
-        )
-        verdict = self.gate.check_candidate(self.portfolio, made, estimate)
-        inputs = oem_tco.DecisionInputs(
-            made,
-            estimate,
-            verdict.facts(),
-            terms.compliance(),
-            oem_tco.StressFacts(
-                worst_latency_ms=10 * latency_ms, volatility_bps_per_sqrt_s=volatility
-            ),
-        )
-        decision = self._orchestrator.decide(inputs)
-        steps = oem_tco.decision_records(inputs, decision, self._orchestrator.policy)
-        for kind, body in steps[:-1]:
-            self._log.write(kind, body)
-        await self._log.append(*steps[-1])
-        order_id = ""
-        outcome = decision.verdict.value
-        if decision.accepted:
-            order_id, outcome = await self._execute(made, estimate)
-        decided = Decided(inputs, decision, order_id)
-        self.decisions.append(decided)
-        self._events.publish(Event("decision", decided, decided_ns))
-        self._metrics.candidates.labels(proposal.strategy, outcome).inc()
+        choice = await self._chooser.choose(proposal, bar, self.portfolio)
+        for inputs, decision in choice.members:
+            order_id, outcome = "", decision.verdict.value
+            if decision.accepted:
+                order_id, outcome = await self._execute(inputs.candidate, inputs.estimate)
+            decided = Decided(inputs, decision, order_id)
+            self.decisions.append(decided)
+            self._events.publish(Event("decision", decided, inputs.candidate.decision_time_ns))
+            self._metrics.candidates.labels(proposal.strategy, outcome).inc()
         self._metrics.decision_seconds.observe(time.perf_counter() - started)
 
     async def _execute(
@@ -277,8 +248,8 @@ class TradePipeline:
             return "", "risk_refused"
         self._log.write("risk.check", body)  # the router's own entry comes after it and waits
         try:
-            arrival = await self.market.book(intent.symbol)
-            order = await self._send(intent, arrival, SCHEDULER_NAME, made, estimate)
+            found = await self.market.books(intent.symbol, [made.venue])
+            order = await self._send(intent, found[made.venue], SCHEDULER_NAME, made, estimate)
         except KillSwitchEngaged:
             return "", "halted"
         except ExecError as error:
@@ -314,26 +285,44 @@ class TradePipeline:
         arrival_ns = self._clock.now_ns()
         row = translate.order_terms(
             intent,
-            venue=self.market.venue,
+            venue=made.venue if made else self.market.venue,
             quote=self.terms.quote,
             scheduler=scheduler,
             decision_time_ns=made.decision_time_ns if made else arrival_ns,
-            decision_price=made.reference_price if made else _mid(arrival),
+            decision_price=made.reference_price if made else translate.mid(arrival),
             arrival_time_ns=arrival_ns,
-            arrival_price=_mid(arrival),
+            arrival_price=translate.mid(arrival),
             estimate=estimate,
         )
         self._costs.announce(row)
         if made is not None and estimate is not None:
             self._expected[intent.intent_id] = (made, estimate)
         try:
-            order = await self.router.submit(intent)
+            order = await self.router.submit(intent, venues=self._preferring(made))
         except ExecError:
             self._expected.pop(intent.intent_id, None)
             raise
         end = await self._look(intent.symbol)
-        self._costs.outcome(row, order, self._clock.now_ns(), _mid(end) if end else None)
+        self._costs.outcome(row, order, self._clock.now_ns(), translate.mid(end) if end else None)
         return order
+
+    def _preferring(self, made: oem_tco.Candidate | None) -> Sequence[str] | None:
+        """Return the route with the chosen venue first; None leaves it as it is."""
+        if made is None:
+            return None
+        routed = self.router.routed(made.symbol, made.profile)
+        return (made.venue, *(name for name in routed if name != made.venue))
+
+    def _sizing_volatility(self, symbol: str) -> float:
+        closes = self.market.closes(symbol, translate.SIZING_BARS)
+        return translate.sizing_volatility(closes, self.market.interval_ns)
+
+    def _note_watermarks(self) -> None:
+        """Write down what losses are measured from, when it moved: a restart goes on from there."""
+        stands = self.portfolio.watermarks
+        if stands != self._watermarks:
+            self._watermarks = stands
+            self._log.write(WATERMARKS, stands.to_record())
 
     def _known(self, intent_id: str) -> Order | None:
         try:
@@ -346,7 +335,7 @@ class TradePipeline:
         touch = self._touch.get(order.intent.symbol)
         if event.fill is not None:
             self._book_fill(event.fill, order, touch)
-        self._costs.changed(order, self._clock.now_ns(), _mid(touch) if touch else None)
+        self._costs.changed(order, self._clock.now_ns(), translate.mid(touch) if touch else None)
         if order.state.terminal:
             self._learn(order)
         self._events.publish(Event("order", order, self._clock.now_ns()))
@@ -355,19 +344,23 @@ class TradePipeline:
         fee = self._hold(fill, order.intent.strategy)
         self._costs.filled(fill, order, touch)
         costed = CostedFill(fill, order, fill_costs(fill, touch, fee))
+        slipped = sum(bps for part, bps in costed.costs if part is not oem_tco.Component.FEES)
+        self.portfolio.apply_slippage(fill.notional * Decimal(str(slipped)) / 10_000)
         self.fills.append(costed)
         self._metrics.trade_cost.labels(fill.symbol).observe(sum(bps for _, bps in costed.costs))
         self._events.publish(Event("fill", costed, fill.time_ns))
 
-    def _hold(self, fill: Fill | BookedFill, strategy: str) -> Decimal:
+    def _hold(self, fill: Fill, strategy: str) -> Decimal:
         """Book a fill to the portfolio and its strategy; returns its fee in quote units."""
         quantity = fill.quantity if fill.side is Side.BUY else -fill.quantity
         fee = self._fee_in_quote(fill)
-        self.portfolio.apply_fill(fill.symbol, quantity, fill.price, fee)
-        self._scheduler.book_fill(strategy, fill.symbol, quantity)
+        # a venue that takes its fee from what was traded leaves less of it
+        taken = fill.fee if fill.fee_asset == fill.symbol.split("/")[0] else Decimal(0)
+        self.portfolio.apply_fill(fill.symbol, quantity, fill.price, fee, taken)
+        self._scheduler.book_fill(strategy, fill.symbol, quantity - taken)
         return fee
 
-    def _fee_in_quote(self, fill: Fill | BookedFill) -> Decimal:
+    def _fee_in_quote(self, fill: Fill) -> Decimal:
         """Return a fee in the quote currency; one paid in a third asset as the schedule has it."""
         base, quote = fill.symbol.split("/")
         if fill.fee_asset in (quote, "") or not fill.fee:
@@ -375,7 +368,7 @@ class TradePipeline:
         if fill.fee_asset == base:
             return fill.fee * fill.price
         liquidity = oem_tco.Liquidity(fill.liquidity.value)
-        venue = self.terms.fee_venue
+        venue = self.terms.schedule_of(fill.venue)
         rate = self._fees.commission(venue, "spot", liquidity, fill.time_ns, symbol=fill.symbol)
         return rate.rate * fill.notional
 
@@ -409,7 +402,7 @@ def fill_costs(
     if touch is None:
         return (fees,)
     sign = 1 if fill.side.value == "buy" else -1
-    mid = _mid(touch)
+    mid = translate.mid(touch)
     best = touch.asks[0][0] if sign > 0 else touch.bids[0][0]
     scale = Decimal(10_000) / mid
     return (
@@ -417,7 +410,3 @@ def fill_costs(
         (oem_tco.Component.IMPACT_TEMPORARY, float(sign * (fill.price - best) * scale)),
         fees,
     )
-
-
-def _mid(book: BookSnapshot) -> Decimal:
-    return (book.bids[0][0] + book.asks[0][0]) / 2

@@ -19,11 +19,11 @@ from oem_daemon.config.model import (
 from oem_daemon.data import as_series, load_bars
 from oem_daemon.live_market import LiveMarket
 from oem_daemon.market import Market
-from oem_daemon.pipeline import VOLATILITY_BARS
 from oem_daemon.replay import MarketClock, MarketFeed, ReplayedMarket
 from oem_daemon.scheduler import MultiStrategyScheduler, Slot
 from oem_daemon.site import Site
 from oem_daemon.strategies import MeanReversion, Strategy, Trend
+from oem_daemon.translate import VOLATILITY_BARS
 from oem_daemon.venues import exchanges, paper_venue
 from oem_exec import (
     Budgets,
@@ -38,11 +38,10 @@ from oem_exec import (
     Sequencer,
     Venue,
 )
+from oem_risk import shipped_profile
 from oem_security.clock import Clock, SystemClock
 
 BOOK_MAX_AGE_S = 5.0
-PAPER = "paper"
-"""Name of the paper venue in orders and fills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,8 @@ class TradingPlace:
 
     Attributes:
         market: Bars and books.
-        scheduler: The strategies, with the instruments of this place.
+        scheduler: The strategies.
+        instruments: Lots and smallest notionals by symbol.
         clock: Market time.
         intel: The shared picture of all markets.
         venues: Where orders go, and by which routes.
@@ -65,6 +65,7 @@ class TradingPlace:
 
     market: Market
     scheduler: MultiStrategyScheduler
+    instruments: Mapping[str, Instrument]
     clock: Clock
     intel: MarketIntelAggregator
     venues: Sequence[Venue]
@@ -136,6 +137,7 @@ def _replay(
             history=VOLATILITY_BARS,
         ),
         scheduler=scheduler,
+        instruments=instruments,
         clock=clock,
         intel=intel,
         venues=[venue],
@@ -155,7 +157,8 @@ def _exchanges(
     clock = SystemClock()
     found = exchanges(site, live, clock)
     preferred = found.venues[0].name
-    scheduler = _scheduler(config, _instruments(config, fees, preferred, clock.now_ns()))
+    instruments = _instruments(config, fees, preferred, clock.now_ns())
+    scheduler = _scheduler(config, instruments)
     oldest_s = config.market_intel.max_age_bars * 60.0
     sources = [venue.market for venue in found.venues]
     intel = MarketIntelAggregator(
@@ -183,6 +186,7 @@ def _exchanges(
     return TradingPlace(
         market=market,
         scheduler=scheduler,
+        instruments=instruments,
         clock=clock,
         intel=intel,
         venues=found.venues,
@@ -208,7 +212,8 @@ def strategy_of(slot: StrategySlot) -> Strategy:
 
 def _scheduler(config: CoreConfig, instruments: Mapping[str, Instrument]) -> MultiStrategyScheduler:
     slots = [Slot(strategy_of(slot), slot.capital_share) for slot in config.strategies]
-    return MultiStrategyScheduler(slots, instruments)
+    profile = shipped_profile(config.runtime.risk_profile.value)
+    return MultiStrategyScheduler(slots, instruments, profile, band=config.scheduler.rebalance_band)
 
 
 def _instruments(

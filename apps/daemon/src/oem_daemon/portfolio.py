@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,12 +19,14 @@ class Position:
         average_price: Average entry price of the open quantity, in quote units.
         realized: Realised profit and loss in quote units, before fees.
         mark: Last known price, in quote units.
+        volatility: Annualised volatility of the symbol as last measured; nan before the first.
     """
 
     quantity: Decimal = Decimal(0)
     average_price: Decimal = Decimal(0)
     realized: Decimal = Decimal(0)
     mark: Decimal = Decimal(0)
+    volatility: float = math.nan
 
     @property
     def notional(self) -> Decimal:
@@ -52,6 +55,46 @@ class Position:
         self.mark = price
 
 
+@dataclass(frozen=True, slots=True)
+class Watermarks:
+    """What daily loss, drawdown and the day's costs are measured from.
+
+    Attributes:
+        day: UTC day since 1970 of the last mark.
+        equity_at_day_start: Equity when that day began, in quote units.
+        costs_at_day_start: Fees and slippage paid until then.
+        peak_equity: Highest equity so far.
+        slippage_paid: Slippage so far; fees follow from the fills.
+    """
+
+    day: int
+    equity_at_day_start: Decimal
+    costs_at_day_start: Decimal
+    peak_equity: Decimal
+    slippage_paid: Decimal
+
+    def to_record(self) -> dict[str, object]:
+        """Return the marks in JSON's types."""
+        return {
+            "day": self.day,
+            "equity_at_day_start": str(self.equity_at_day_start),
+            "costs_at_day_start": str(self.costs_at_day_start),
+            "peak_equity": str(self.peak_equity),
+            "slippage_paid": str(self.slippage_paid),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, object]) -> Watermarks:
+        """Return the marks of `to_record`; KeyError, ValueError or ArithmeticError otherwise."""
+        return cls(
+            int(str(record["day"])),
+            Decimal(str(record["equity_at_day_start"])),
+            Decimal(str(record["costs_at_day_start"])),
+            Decimal(str(record["peak_equity"])),
+            Decimal(str(record["slippage_paid"])),
+        )
+
+
 @dataclass(slots=True)
 class Portfolio:
     """Cash and positions of the site, in one quote currency.
@@ -64,10 +107,11 @@ class Portfolio:
     positions: dict[str, Position] = field(default_factory=dict)
     cash: Decimal = Decimal(0)
     fees_paid: Decimal = Decimal(0)
+    slippage_paid: Decimal = Decimal(0)
     peak_equity: Decimal = Decimal(0)
     _day: int = -1
     _equity_at_day_start: Decimal = Decimal(0)
-    _fees_at_day_start: Decimal = Decimal(0)
+    _costs_at_day_start: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
         self.cash = self.initial_cash
@@ -79,23 +123,74 @@ class Portfolio:
         return self.positions.setdefault(symbol, Position())
 
     def apply_fill(
-        self, symbol: str, signed_quantity: Decimal, price: Decimal, fee: Decimal
+        self,
+        symbol: str,
+        signed_quantity: Decimal,
+        price: Decimal,
+        fee: Decimal,
+        fee_in_base: Decimal = Decimal(0),
     ) -> None:
-        """Book one fill; `fee` is in quote units, positive when paid."""
-        self.position(symbol).apply(signed_quantity, price)
-        self.cash -= signed_quantity * price + fee
+        """Book one fill.
+
+        Args:
+            symbol: Symbol.
+            signed_quantity: Base units, positive when bought.
+            price: In quote units.
+            fee: In quote units, positive when paid.
+            fee_in_base: The same fee in base units where the venue took it from what was traded.
+        """
+        position = self.position(symbol)
+        position.apply(signed_quantity, price)
+        self.cash -= signed_quantity * price
+        if fee_in_base:
+            position.apply(-fee_in_base, price)
+        else:
+            self.cash -= fee
         self.fees_paid += fee
 
-    def mark(self, prices: Mapping[str, Decimal], time_ns: int) -> None:
-        """Take new prices; a new UTC day starts a new daily loss."""
+    def apply_slippage(self, amount: Decimal) -> None:
+        """Count what a fill cost against the mid it met, in quote units: part of the day's costs.
+
+        It is in the fill's price, so cash does not change.
+        """
+        self.slippage_paid += amount
+
+    def mark(
+        self,
+        prices: Mapping[str, Decimal],
+        time_ns: int,
+        volatility: Mapping[str, float] | None = None,
+    ) -> None:
+        """Take new prices and volatilities; a new UTC day starts a new daily loss."""
         for symbol, price in prices.items():
             self.position(symbol).mark = price
+        for symbol, measured in (volatility or {}).items():
+            self.position(symbol).volatility = measured
         equity = self.equity
         day = time_ns // NS_PER_DAY
-        if day != self._day:
+        if day > self._day:  # a clock set back does not give the day's loss back
             self._day, self._equity_at_day_start = day, equity
-            self._fees_at_day_start = self.fees_paid
+            self._costs_at_day_start = self.fees_paid + self.slippage_paid
         self.peak_equity = max(self.peak_equity, equity)
+
+    @property
+    def watermarks(self) -> Watermarks:
+        """What losses are measured from, for the next process."""
+        return Watermarks(
+            self._day,
+            self._equity_at_day_start,
+            self._costs_at_day_start,
+            self.peak_equity,
+            self.slippage_paid,
+        )
+
+    def resume(self, marks: Watermarks) -> None:
+        """Measure losses from where an earlier process did; after the fills were booked."""
+        self._day = marks.day
+        self._equity_at_day_start = marks.equity_at_day_start
+        self._costs_at_day_start = marks.costs_at_day_start
+        self.peak_equity = max(self.peak_equity, marks.peak_equity)
+        self.slippage_paid = marks.slippage_paid
 
     @property
     def equity(self) -> Decimal:
@@ -114,8 +209,17 @@ class Portfolio:
         return self.equity - self._equity_at_day_start
 
     @property
-    def fees_today(self) -> Decimal:
-        return self.fees_paid - self._fees_at_day_start
+    def cost_today(self) -> Decimal:
+        """Fees and slippage since the start of the UTC day, in quote units."""
+        return self.fees_paid + self.slippage_paid - self._costs_at_day_start
+
+    @property
+    def volatility_notional(self) -> float:
+        """Sum of the absolute notionals times volatilities; nan where one is not known."""
+        return sum(
+            (abs(float(p.notional)) * p.volatility for p in self.positions.values() if p.quantity),
+            0.0,
+        )
 
     @property
     def drawdown(self) -> Decimal:

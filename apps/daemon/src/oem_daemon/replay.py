@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -106,7 +106,7 @@ class MarketFeed:
 
     def closes(self, symbol: str, count: int) -> FloatArray:
         """Return the last `count` closing prices up to the newest closed bar, oldest first."""
-        return self.series[symbol].close[self._cursor + 1 - count : self._cursor + 1]
+        return self.series[symbol].close[max(self._cursor + 1 - count, 0) : self._cursor + 1]
 
     def past(self, symbol: str, count: int) -> Iterator[Bar]:
         """Yield the newest `count` closed bars of a symbol, oldest first."""
@@ -183,7 +183,7 @@ class ReplayedMarket:
     def interval_ns(self) -> int:
         return self._feed.interval_ns
 
-    def latency_ms(self, symbol: str) -> float:  # noqa: ARG002 - it is the same for all
+    def latency_ms(self, venue: str, symbol: str) -> float:  # noqa: ARG002 - the same for all
         return self._latency_ms
 
     def current(self) -> Mapping[str, Bar]:
@@ -200,6 +200,13 @@ class ReplayedMarket:
             self._show(symbol, [bar])
             await self._intel.refresh(self.venue, symbol)
         return bars
+
+    async def books(
+        self,
+        symbol: str,
+        venues: Sequence[str],  # noqa: ARG002 - a replay has one
+    ) -> Mapping[str, BookSnapshot]:
+        return {self.venue: await self.book(symbol)}
 
     async def book(self, symbol: str) -> BookSnapshot:
         reading = await self._intel.refresh(self.venue, symbol, (IntelField.BOOK,))

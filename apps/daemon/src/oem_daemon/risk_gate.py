@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from decimal import Decimal
 
 import oem_tco
 from oem_daemon.errors import OrderRefused
@@ -76,13 +76,17 @@ class RiskGate:
         )
 
     def check_intent(
-        self, portfolio: Portfolio, intent: OrderIntent, price: Decimal
+        self, portfolio: Portfolio, intent: OrderIntent, estimate: oem_tco.CostEstimate
     ) -> GateVerdict:
-        """Return the verdict on an operator's order, which carries no cost estimate."""
+        """Return the verdict on an operator's order with its estimated cost."""
         sign = 1 if intent.side is Side.BUY else -1
-        expected = intent.price if intent.price is not None else price
+        price = estimate.reference_price if intent.price is None else intent.price
         return self._check(
-            portfolio, intent.symbol, float(intent.quantity) * sign, float(expected), 0.0
+            portfolio,
+            intent.symbol,
+            float(intent.quantity) * sign,
+            float(price),
+            estimate.high_bps,
         )
 
     def observe(self, portfolio: Portfolio) -> bool:
@@ -90,15 +94,20 @@ class RiskGate:
         return self.engine.observe(_exposure(portfolio))
 
     def limits(self, portfolio: Portfolio) -> tuple[tuple[str, float, float, str], ...]:
-        """Return (name, value, limit, unit) of every limit as it stands now."""
+        """Return (name, value, limit, unit) of every limit on holdings as it stands now."""
         profile, equity = self.engine.profile, float(portfolio.equity)
+
+        def share(amount: float) -> float:
+            return amount / equity if equity > 0 else math.inf * (amount > 0)
+
         largest = max((abs(float(p.notional)) for p in portfolio.positions.values()), default=0.0)
+        lost = -float(portfolio.daily_pnl)
         return (
-            ("position", largest / equity if equity > 0 else 0.0, profile.max_position, "fraction"),
+            ("position", share(largest), profile.max_position, "fraction"),
             ("leverage", float(portfolio.leverage), profile.max_leverage, "x"),
             (
                 "daily_loss",
-                max(0.0, -float(portfolio.daily_pnl) / equity) if equity > 0 else 1.0,
+                max(0.0, share(lost)) if equity > 0 else 1.0,
                 profile.max_daily_loss,
                 "fraction",
             ),
@@ -108,6 +117,18 @@ class RiskGate:
                 float(portfolio.open_positions),
                 float(profile.max_open_positions),
                 "count",
+            ),
+            (
+                "cost_budget",
+                max(0.0, share(float(portfolio.cost_today))),
+                profile.cost_budget,
+                "fraction",
+            ),
+            (
+                "volatility",
+                share(portfolio.volatility_notional),
+                profile.volatility_target,
+                "fraction",
             ),
         )
 
@@ -119,7 +140,9 @@ class RiskGate:
         price: float,
         cost_high_bps: float,
     ) -> GateVerdict:
-        order = OrderFacts(symbol, signed_quantity, price, cost_high_bps)
+        # a volatility nobody measured is nan: the order is refused, its limit not passed over
+        volatility = portfolio.position(symbol).volatility
+        order = OrderFacts(symbol, signed_quantity, price, cost_high_bps, volatility)
         verdict = self.engine.check(order, _exposure(portfolio))
         return GateVerdict(symbol, self.engine.state.value, verdict)
 
@@ -134,6 +157,7 @@ def _exposure(portfolio: Portfolio) -> Exposure:
         drawdown=float(portfolio.drawdown),
         gross_notional=float(portfolio.gross_notional),
         open_positions=portfolio.open_positions,
-        # half a rebate is no cost: the budget is of what is paid
-        cost_today=max(0.0, float(portfolio.fees_today)),
+        # a rebate is no budget: the budget is of what is paid
+        cost_today=max(0.0, float(portfolio.cost_today)),
+        volatility_notional=portfolio.volatility_notional,
     )

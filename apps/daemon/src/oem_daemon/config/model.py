@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from oem_exec import InstrumentKind
 from oem_tco import DEFAULT_SLOS, DecisionPolicy, SloDefinition
+from oem_tco.decision.policy import RankBy
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,15}/[A-Z0-9]{2,10}$", examples=["BTC/USDT"])]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -116,6 +118,27 @@ class StrategySlot(Section):
     name: Name
     capital_share: float = Field(gt=0.0, le=1.0)
     settings: Annotated[TrendSettings | MeanReversionSettings, Field(discriminator="kind")]
+
+
+class Scheduling(Section):
+    """How proposals are made of what the strategies want.
+
+    Attributes:
+        entry_sizes: Shares of an entry that stand against each other, the whole first.
+        rebalance_band: A change of a holding smaller than this share of it is left alone.
+    """
+
+    entry_sizes: tuple[Annotated[Decimal, Field(gt=0, le=1)], ...] = Field(
+        default=(Decimal(1),), min_length=1, max_length=4
+    )
+    rebalance_band: float = Field(default=0.1, ge=0.0, lt=1.0)
+
+    @model_validator(mode="after")
+    def _whole_first(self) -> Scheduling:
+        sizes = self.entry_sizes
+        if sizes[0] != 1 or any(a <= b for a, b in pairwise(sizes)):
+            raise ValueError("entry_sizes must begin with 1 and fall, such as [1.0, 0.5]")
+        return self
 
 
 class PaperExecution(Section):
@@ -237,6 +260,7 @@ class CoreConfig(Section):
     runtime: Runtime
     market_data: Annotated[ParquetData | SyntheticData | VenueData, Field(discriminator="source")]
     strategies: tuple[StrategySlot, ...] = Field(min_length=1, max_length=32)
+    scheduler: Scheduling = Scheduling()
     execution: Execution
     market_intel: MarketIntel = MarketIntel()
     decision_engine: DecisionPolicy = DecisionPolicy()
@@ -262,6 +286,9 @@ class CoreConfig(Section):
         share = sum(slot.capital_share for slot in self.strategies)
         if share > 1.0 + 1e-9:
             raise ValueError(f"strategies: capital shares add up to {share:.3f}, more than 1")
+        if len(self.scheduler.entry_sizes) > 1 and self.decision_engine.rank_by is RankBy.BPS:
+            # in basis points the smaller of two sizes is always the better one
+            raise ValueError("scheduler: entry_sizes need decision_engine.rank_by amount")
         if isinstance(self.market_data, VenueData):
             if self.execution.live is None:
                 raise ValueError("market_data: source venue needs execution.live")

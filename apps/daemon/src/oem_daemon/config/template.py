@@ -46,6 +46,10 @@ strategies:                   # the scheduler asks each of them in every cycle
     capital_share: 0.5
     settings: {kind: mean_reversion, window: 24, entry_z: 1.0}
 
+scheduler:
+  entry_sizes: [1.0, 0.5]     # sizes of an entry that stand against each other
+  rebalance_band: 0.1         # a smaller change of a holding is left alone
+
 execution:
   paper:
     seed: 7
@@ -60,7 +64,9 @@ execution:
 market_intel:
   max_age_bars: 2.0           # older market data is marked stale and nothing is decided on it
 
-decision_engine: {}           # thresholds of the orchestrator; empty takes the shipped ones
+decision_engine:              # what is not named here is as shipped
+  rank_by: amount             # bps | amount: what makes one alternative better than another
+
 client: {kyc: true, aml: true}         # whether the client is identified and screened
 
 grpc: {host: 127.0.0.1, port: 0}       # port 0 takes a free one; see var/runtime/daemon.json

@@ -36,11 +36,11 @@ class MeanReversion:
         deviation = float(recent.std())
         z = (float(recent[-1]) - float(recent.mean())) / deviation if deviation > 0 else 0.0
         # Half the distance back to the mean is the expected pull of an AR(1) over its half-life.
-        edge = 0.5 * abs(z) * deviation * 1e4
+        drift = -0.5 * z * deviation * 1e4
         return Signal(
             target=float(self._target(np.asarray(z))),
-            edge_bps=edge,
-            edge_sigma_bps=1e4 * deviation / math.sqrt(self.window),
+            drift_bps=drift,
+            drift_sigma_bps=1e4 * deviation / math.sqrt(self.window),
             probability=0.5 * (1 + math.erf(0.35 * abs(z) / math.sqrt(2))),
         )
 

@@ -17,16 +17,28 @@ class Signal:
 
     Attributes:
         target: Wanted exposure as a fraction of the strategy's capital share, in [-1, 1].
-        edge_bps: Expected gross gain of moving to the target, in basis points of the notional
-            moved; an estimate from the strategy's own statistics, before any cost.
-        edge_sigma_bps: Standard error of `edge_bps`.
-        probability: The strategy's estimate, in [0, 1], that the move ends with a gain.
+        drift_bps: Move of the price that the strategy expects, in basis points, positive upwards;
+            an estimate from its own statistics, before any cost.
+        drift_sigma_bps: Standard error of `drift_bps`.
+        probability: The strategy's estimate, in [0.5, 1], that the price moves the way of
+            `drift_bps`.
     """
 
     target: float
-    edge_bps: float
-    edge_sigma_bps: float
+    drift_bps: float
+    drift_sigma_bps: float
     probability: float
+
+    def edge_bps(self, sign: int) -> float:
+        """Return what a trade gains if the drift comes, before costs; `sign` is 1 for a purchase.
+
+        Whoever sells while the price is expected to rise gives that up: the edge is negative.
+        """
+        return sign * self.drift_bps
+
+    def gains(self, sign: int) -> float:
+        """Return the probability that a trade gains; `sign` is 1 for a purchase."""
+        return self.probability if self.edge_bps(sign) >= 0 else 1.0 - self.probability
 
 
 class Strategy(Protocol):

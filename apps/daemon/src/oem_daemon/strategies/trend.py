@@ -40,11 +40,11 @@ class Trend:
         volatility_bps = 1e4 * float(np.diff(np.log(recent)).std())
         # A trend of z standard errors is expected to carry on for half its strength over the
         # fast window: the usual shrinkage of an estimated drift towards zero.
-        edge = 0.5 * abs(strength) * volatility_bps * math.sqrt(self.fast)
+        drift = 0.5 * strength * volatility_bps * math.sqrt(self.fast)
         return Signal(
             target=float(self._target(np.asarray(strength))),
-            edge_bps=edge,
-            edge_sigma_bps=volatility_bps * math.sqrt(self.fast / self.slow),
+            drift_bps=drift,
+            drift_sigma_bps=volatility_bps * math.sqrt(self.fast / self.slow),
             probability=0.5 * (1 + math.erf(0.5 * abs(strength) / math.sqrt(2))),
         )
 
