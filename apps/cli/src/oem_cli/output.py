@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TextIO
 
 
-@dataclass(slots=True)
 class Output:
     """The two streams of a command and the form its data takes.
 
@@ -19,9 +17,17 @@ class Output:
         messages: Standard error.
     """
 
-    as_json: bool = False
-    data: TextIO = field(default_factory=lambda: sys.stdout)
-    messages: TextIO = field(default_factory=lambda: sys.stderr)
+    __slots__ = ("as_json", "data", "messages")
+
+    def __init__(
+        self,
+        as_json: bool = False,
+        data: TextIO | None = None,
+        messages: TextIO | None = None,
+    ) -> None:
+        self.as_json = as_json
+        self.data = sys.stdout if data is None else data
+        self.messages = sys.stderr if messages is None else messages
 
     def report(self, value: Mapping[str, object], text: str | Iterable[str]) -> None:
         """Print the command's result: `value` with `--json`, else the lines of `text`."""

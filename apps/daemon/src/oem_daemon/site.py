@@ -5,8 +5,9 @@ Only names live here; reading and writing is done by whoever owns the noun.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from oem_security.values import dataclass
 
 SEAL_SUFFIX = ".dsse.json"
 """Appended to a document's name, it names the envelope that seals it."""

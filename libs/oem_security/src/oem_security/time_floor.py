@@ -10,10 +10,9 @@ raised, for the vendor's signature says what the time is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from oem_security.clock import NS_PER_SECOND, rfc3339
 from oem_security.errors import LicenseError
+from oem_security.values import dataclass, replace
 
 SLACK_NS = 600 * NS_PER_SECOND
 CONFIRM_NS = 3_600 * NS_PER_SECOND

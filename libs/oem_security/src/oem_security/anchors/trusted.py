@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from oem_security.envelope.dsse import open_payload, seal_payload
@@ -13,6 +12,7 @@ from oem_security.fields import Fields, b64
 from oem_security.files import read_bounded, write_atomic
 from oem_security.keys.key import Algorithm, PublicKey, Purpose
 from oem_security.keys.keyring import Keyring
+from oem_security.values import dataclass
 
 _MAX_BYTES = 1 << 18
 

@@ -13,7 +13,6 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from oem_security.envelope.policy import (
     POLICIES,
@@ -29,6 +28,7 @@ from oem_security.errors import MalformedError, SealError
 from oem_security.fields import b64
 from oem_security.keys.keyring import Keyring
 from oem_security.strict_json import Json, canonical, is_canonical, loads_object
+from oem_security.values import dataclass
 
 _MAX_SIGNATURES = 8
 _MAX_SIGNATURE_BYTES = 8192

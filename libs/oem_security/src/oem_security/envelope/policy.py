@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from oem_security.keys.key import Algorithm, KeyEpoch, MacKey, PrivateSigner, PublicKey, Purpose
 from oem_security.keys.keyring import Keyring, KeyringKind
+from oem_security.values import dataclass
 
 
 class Role(enum.Enum):

@@ -13,7 +13,6 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +22,7 @@ from oem_security.errors import FingerprintError
 from oem_security.fields import Fields
 from oem_security.files import read_bounded, write_atomic
 from oem_security.keys.keyring import Keyring
+from oem_security.values import dataclass, replace
 
 WEIGHTS: Mapping[str, int] = {
     "machine_id": 3,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from oem_security.fingerprint.fingerprint import Probe
+from oem_security.values import dataclass
 
 COMPONENTS = ("machine_id", "cpu", "mac", "disk")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import enum
 import hashlib
 import hmac
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from oem_security.clock import NS_PER_SECOND
 from oem_security.errors import KeyringError
+from oem_security.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -8,7 +8,6 @@ import hmac
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from oem_security.clock import NS_PER_SECOND, Clock, SystemClock, rfc3339
@@ -31,6 +30,7 @@ from oem_security.keys.key import (
     hkdf_sha384,
 )
 from oem_security.strict_json import loads
+from oem_security.values import dataclass, replace
 
 KEYRING_FILE = "keyring.json"
 _MAX_BYTES = 1 << 20

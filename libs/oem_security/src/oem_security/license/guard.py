@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 
 from oem_security.clock import Clock, SystemClock, rfc3339
 from oem_security.errors import LicenseError
 from oem_security.fingerprint.fingerprint import FingerprintVerdict
 from oem_security.keys.key import DAY_NS
 from oem_security.license.terms import License
+from oem_security.values import dataclass, field
 
 _WARN_DAYS = 30
 

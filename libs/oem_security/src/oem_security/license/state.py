@@ -7,7 +7,6 @@ written when a licence is installed, and a licence without it is not accepted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from oem_security.clock import NS_PER_SECOND
@@ -16,6 +15,7 @@ from oem_security.files import read_bounded, write_atomic
 from oem_security.keys.key import Purpose
 from oem_security.keys.keyring import Keyring
 from oem_security.time_floor import TimeFloor
+from oem_security.values import dataclass, field, replace
 
 _WHAT = "licence state"
 _CONTEXT = b"oem-license-state-v1\n"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from oem_security.clock import NS_PER_SECOND, rfc3339
 from oem_security.errors import LicenseError
 from oem_security.fields import Fields
 from oem_security.fingerprint.fingerprint import Fingerprint
 from oem_security.keys.key import DAY_NS
+from oem_security.values import dataclass, replace
 
 MAX_DAYS = 3660
 MAX_GRACE_DAYS = 90

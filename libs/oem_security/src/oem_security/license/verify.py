@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from oem_security.anchors.trusted import anchor_bytes, read_anchors
@@ -26,6 +25,7 @@ from oem_security.license.opening import is_self_signed, open_license, read_lice
 from oem_security.license.paths import LicensePaths
 from oem_security.license.state import LicenseState, read_state, write_state
 from oem_security.license.terms import Fallback, License
+from oem_security.values import replace
 
 if TYPE_CHECKING:
     from oem_security.license.revocations import RevocationList
