@@ -30,6 +30,7 @@ def log(tmp_path: Path, keys: Keyring, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A log of several segments of many blocks."""
     monkeypatch.setattr(reader, "_LARGE_BYTES", 0)
     monkeypatch.setattr(workers, "BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(workers, "_LEAST_BYTES", 1_000)
     path = tmp_path / "log.jsonl"
     with Journal.open(path, keys, segment_bytes=150_000) as journal:
         for n in range(1500):
@@ -102,15 +103,28 @@ def test_a_worker_that_dies_is_done_without(
 
 def test_blocks_are_whole_lines_of_any_length(tmp_path: Path) -> None:
     path = tmp_path / "lines"
-    for text in (b"a\n", b"ab\ncd\n", b"a" * 30_000 + b"\nb\n", b"a\nunfinished", b"\n\n\n", b""):
+    long = b"a" * 30_000 + b"\nb\n"
+    for text in (b"a\n", b"ab\ncd\n", long, long * 20, b"a\nunfinished", b"\n\n\n", b""):
         path.write_bytes(text)
         with path.open("rb") as stream:
-            tasks = list(workers._tasks(stream.fileno(), 0, len(text)))
+            tasks = list(workers._tasks(stream.fileno(), 0, len(text), 4))
         ends = [task.end for task in tasks]
         assert text[: ends[-1] if ends else 0] + (tasks[-1].left if tasks else b"") == text
         assert all(text[end - 1 : end] == b"\n" for end in ends if end)
         with path.open("rb") as stream:
             assert b"".join(d + left for d, left in block.chunks(stream, 3)) == text
+
+
+def test_blocks_become_smaller_towards_the_end_so_that_no_process_waits_long(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "lines"
+    path.write_bytes((b"x" * 999 + b"\n") * 5_000)
+    with path.open("rb") as stream:
+        sizes = [t.end - t.begin for t in workers._tasks(stream.fileno(), 0, 5_000_000, 4)]
+    assert sum(sizes) == 5_000_000
+    assert sizes[0] >= 1 << 20
+    assert max(sizes[-4:]) <= workers._LEAST_BYTES + 1000
 
 
 # coroutines

@@ -10,23 +10,21 @@ from __future__ import annotations
 import os
 import pickle
 import select
-import signal
-import struct
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Self
 
 from oem_security.journal.block import BLOCK_BYTES, Block, check_block
 from oem_security.journal.record import MAX_LINE_BYTES, FastMac
+from oem_security.journal.worker import LENGTH
 
-_LENGTH = struct.Struct(">I")
 _AHEAD = 2
-_SERVE = "from oem_security.journal.workers import serve; serve()"
+_LEAST_BYTES = 1 << 16
+_SERVE = "from oem_security.journal.worker import serve; serve()"
 
 
 @dataclass(slots=True)
@@ -83,7 +81,8 @@ class Workers:
         found = os.fstat(file)
         ask = (stream.name, found.st_ino, mac, key_id)
         pending: deque[_Task] = deque()
-        for task in _tasks(file, stream.tell(), found.st_size):
+        share = _AHEAD * (len(self._workers) + 1)
+        for task in _tasks(file, stream.tell(), found.st_size, share):
             free = [w for w in self._workers if w.alive and len(w.waiting) < _AHEAD]
             if not (free and self._send(min(free, key=lambda w: len(w.waiting)), task, ask)):
                 task.block = _check(file, task, mac, key_id)
@@ -103,7 +102,7 @@ class Workers:
     def _send(self, worker: _Worker, task: _Task, ask: tuple[Any, ...]) -> bool:
         message = pickle.dumps((*ask, task.begin, task.end))
         try:
-            os.write(_handle(worker.process.stdin), _LENGTH.pack(len(message)) + message)
+            os.write(_handle(worker.process.stdin), LENGTH.pack(len(message)) + message)
         except OSError:
             worker.alive = False
             return False
@@ -126,43 +125,13 @@ class Workers:
         return True
 
 
-def serve() -> None:
-    """Check blocks that are asked for on standard input until it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    while len(head := source.read(_LENGTH.size)) == _LENGTH.size:
-        message = source.read(_LENGTH.unpack(head)[0])
-        name, inode, mac, key_id, begin, end = pickle.loads(message)  # noqa: S301 - the parent's
-        block = _check_named(Path(name), inode, begin, end, mac, key_id)
-        answer = pickle.dumps(block)
-        sink.write(_LENGTH.pack(len(answer)) + answer)
-        sink.flush()
-
-
-def _check_named(
-    name: Path, inode: int, begin: int, end: int, mac: FastMac, key_id: str
-) -> Block | None:
-    """Check a block of a file that its writer may have renamed meanwhile."""
-    number = int(key_id.rpartition(".")[2])
-    for path in (name, name.with_name(f"{name.name}.{number:05d}")):
-        try:
-            with path.open("rb") as stream:
-                if os.fstat(stream.fileno()).st_ino == inode:
-                    block = check_block(os.pread(stream.fileno(), end - begin, begin), mac, key_id)
-                    block.leaves = []
-                    return block
-        except FileNotFoundError:
-            continue
-    return None
-
-
 def _check(file: int, task: _Task, mac: FastMac, key_id: str) -> Block:
     return check_block(os.pread(file, task.end - task.begin, task.begin), mac, key_id)
 
 
 def _receive(handle: int) -> Block | None:
-    head = _exactly(handle, _LENGTH.size)
-    answer = _exactly(handle, _LENGTH.unpack(head)[0]) if head else b""
+    head = _exactly(handle, LENGTH.size)
+    answer = _exactly(handle, LENGTH.unpack(head)[0]) if head else b""
     block = pickle.loads(answer) if answer else None  # noqa: S301 - our own worker's
     return block if isinstance(block, Block) else None
 
@@ -182,15 +151,27 @@ def _handle(pipe: IO[bytes] | None) -> int:
     return -1 if pipe is None else pipe.fileno()
 
 
-def _tasks(file: int, at: int, size: int) -> Iterator[_Task]:
-    """Divide a file into blocks of whole lines."""
+def _tasks(file: int, at: int, size: int, share: int) -> Iterator[_Task]:
+    """Divide a file into blocks of whole lines.
+
+    None is larger than one of `share` parts of what is left, so that all processes end together.
+    """
     while at < size:
-        end = min(at + BLOCK_BYTES, size)
-        more = os.pread(file, MAX_LINE_BYTES + 2, end - 1).find(b"\n")
-        if more < 0:  # an unfinished line, or one longer than any record
-            data = os.pread(file, end - at + MAX_LINE_BYTES + 2, at)
-            whole = data.rfind(b"\n") + 1
-            yield _Task(at, at + whole, data[whole:])
+        part = max(_LEAST_BYTES, (size - at) // share)
+        whole = _line_end(file, min(at + min(part, BLOCK_BYTES), size))
+        if whole is None:  # an unfinished line, or one longer than any record
+            data = os.pread(file, min(part, BLOCK_BYTES) + MAX_LINE_BYTES + 2, at)
+            end = data.rfind(b"\n") + 1
+            yield _Task(at, at + end, data[end:])
             return
-        yield _Task(at, end + more, b"")
-        at = end + more
+        yield _Task(at, whole, b"")
+        at = whole
+
+
+def _line_end(file: int, at: int) -> int | None:
+    """Return where the line ends that the byte before `at` is of, None where nothing ends it."""
+    for size in (1 << 12, MAX_LINE_BYTES + 2):
+        found = os.pread(file, size, at - 1).find(b"\n")
+        if found >= 0:
+            return at + found
+    return None
