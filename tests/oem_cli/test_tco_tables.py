@@ -6,10 +6,12 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from oem_cli.run import run
+from oem_security import Keyring
 from oem_tco import (
     CostLedger,
     FillRow,
@@ -20,7 +22,7 @@ from oem_tco import (
     read_ledger,
     shortfall,
 )
-from tco_support import fill, order
+from tco_support import NOON_NS, fill, order
 from tco_tables import fills_of, orders_of, parts_of, plain_parts
 
 
@@ -28,6 +30,13 @@ def files(folder: Path, orders: list[OrderRow], fills: list[FillRow]) -> list[st
     pq.write_table(orders_of(orders).arrow(), folder / "orders.parquet")
     pq.write_table(fills_of(fills).arrow(), folder / "fills.parquet")
     return ["--orders", str(folder / "orders.parquet"), "--fills", str(folder / "fills.parquet")]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    Keyring.create(folder / "secrets" / "keys")
+    return folder
 
 
 def test_tables_are_costed_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,9 +63,6 @@ def test_tables_are_costed_and_written(tmp_path: Path, capsys: pytest.CaptureFix
     ]  # fmt: skip
     found = group_partitions([tmp_path / "out" / "fills.parquet"], GroupSpec(("venue",)))
     assert found.column("rows").to_pylist() == [1]
-    first = (tmp_path / "out" / "fills.parquet").read_bytes()
-    assert run([*command, "--workers", "2"]) == 0
-    assert (tmp_path / "out" / "fills.parquet").read_bytes() == first
     assert run([*command[:-2], "--strict"]) == 1
     assert "fill without order" not in capsys.readouterr().err
 
@@ -83,6 +89,17 @@ def test_the_site_ledger_is_costed_as_the_plain_ledger_does(
     )
 
 
+def test_several_processes_give_the_same_bytes(tmp_path: Path) -> None:
+    rows = [order(order_id=f"o{i}", symbol=name) for i, name in enumerate("ABC")]
+    given = files(tmp_path, rows, [fill(fill_id=r.order_id, order_id=r.order_id) for r in rows])
+    written = []
+    for count in ("1", "2"):
+        out = tmp_path / count
+        assert run(["tco", "cost", *given, "--workers", count, "--output", str(out)]) == 0
+        written.append([path.read_bytes() for path in sorted(out.iterdir())])
+    assert written[0] == written[1]
+
+
 def test_tables_become_a_ledger_that_analyze_reads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,9 +118,60 @@ def test_tables_become_a_ledger_that_analyze_reads(
     assert "there is a cost ledger already" in capsys.readouterr().err
 
 
+def test_tables_of_others_become_the_sealed_report_in_one_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], site: Path
+) -> None:
+    from distributed import LocalCluster
+
+    out = tmp_path / "report"
+    hour = 3600 * 10**9
+    rows = [
+        order(order_id=f"o{i}", symbol=name, market="linear", quantity=Decimal(1),
+              decision_time_ns=NOON_NS, arrival_time_ns=NOON_NS + 1, end_time_ns=NOON_NS + 5)
+        for i, name in enumerate(("BTC/USDT", "ETH/USDT", "BTC/USDT"))
+    ]  # fmt: skip
+    given = files(tmp_path, rows, [
+        fill(fill_id=f"f{i}", order_id=row.order_id, time_ns=NOON_NS + 2 + i, quantity=Decimal(1))
+        for i, row in enumerate(rows)
+    ])  # fmt: skip
+    quotes, funding = tmp_path / "quotes", tmp_path / "funding.csv"
+    quotes.mkdir()
+    for name in ("BTC", "ETH"):
+        table = pa.table({"symbol": [f"{name}/USDT"] * 2, "time_ns": [NOON_NS, NOON_NS + hour],
+                          "bid": ["101", "103"], "ask": ["102", "104"]})  # fmt: skip
+        pq.write_table(table, quotes / f"{name}.parquet")
+    funding.write_text(f"symbol,time_ns,rate,mark\nBTC/USDT,{NOON_NS + 4 * hour},0.01,100\n")
+    command = ["tco", "cost", *given, "--quotes", str(quotes), "--funding", str(funding),
+               "--site", str(site), "--markout", "3600", "--report", str(out)]  # fmt: skip
+    assert run([*command, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["totals"]["USDT"]["funding"][0] == "2.00000000"
+    check = ["report", "validate", str(out / "tco.csv"), "--site", str(site), "--json"]
+    inputs = [path for path in (*given[1::2], str(quotes), str(funding)) if path[0] != "-"]
+    assert run([*check, *(f"--input={path}" for path in inputs)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["kind"], found["rows"], found["changed_inputs"]) == ("tco", 3, [])
+    assert found["controls"]["USDT"]["total_quote"] == said["totals"]["USDT"]["total"][0]
+    assert found["controls"]["USDT"]["funding_quote"] == "2.00000000"
+    assert sorted(found["inputs"]) == [
+        "fills.parquet", "funding.csv", "orders.parquet", "quotes/BTC.parquet",
+        "quotes/ETH.parquet",
+    ]  # fmt: skip
+    first = [(out / f"tco.{kind}").read_bytes() for kind in ("csv", "pdf")]
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+        assert run([*command, "--dask", cluster.scheduler_address]) == 0
+    assert [(out / f"tco.{kind}").read_bytes() for kind in ("csv", "pdf")] == first
+    funding.write_text(f"symbol,time_ns,rate,mark\nBTC/USDT,{NOON_NS + 4 * hour},0.02,100\n")
+    assert run([*check, "--input", str(funding)]) == 1
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
+        (["--workers", "0"], "0 workers"),
+        (["--dask", "nonsense://x"], "no Dask scheduler answers"),
+        (["--report", "r", "--worst", "-1"], "--worst"),
+        (["--report", "r", "--stress", "nowhere.json"], "there is no such file"),
         (["--benchmark", "open"], "name some of arrival"),
         (["--markout", "soon"], "'soon' is no number"),
         (["--column", "prices.bid=b"], "names no column of a table"),
@@ -114,9 +182,9 @@ def test_tables_become_a_ledger_that_analyze_reads(
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], words: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], site: Path, more: list[str], words: str
 ) -> None:
-    given = files(tmp_path, [order()], [fill()])
+    given = [*files(tmp_path, [order()], [fill()]), "--site", str(site)]
     assert run(["tco", "cost", *given, *more]) == 3
     message = capsys.readouterr().err
     assert words in message

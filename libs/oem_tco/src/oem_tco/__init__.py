@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from oem_tco.report.inputs import (
         last_moment,
         only_orders,
+        read_unchanged,
         read_with_digests,
         schedules_met,
     )
@@ -126,6 +127,7 @@ if TYPE_CHECKING:
     from oem_tco.tables.markouts import (
         MarkoutMean,
         markout_curve,
+        symbol_markouts,
     )
     from oem_tco.tables.partition import (
         cost_partitions,
@@ -133,6 +135,7 @@ if TYPE_CHECKING:
         split_tables,
     )
     from oem_tco.tables.rows import (
+        cost_result,
         ledger_rows,
         write_ledger,
     )
@@ -183,7 +186,7 @@ _EXPORTS = {
         ".report.cost_pdf": "CostReading read_costs",
         ".report.points": "MarkoutPoint markout_points",
         ".report.files": "ReportCheck ReportPaths digest_inputs validate_report write_report",
-        ".report.inputs": "last_moment only_orders read_with_digests schedules_met",
+        ".report.inputs": "last_moment only_orders read_unchanged read_with_digests schedules_met",
         ".report.incidents": "Incident IncidentKind LogRecord find_incidents",
         ".slo.definition": "DEFAULT_SLOS BurnWindow Indicator SloDefinition burn_rate",
         ".slo.measure": "Measurement SloStatus measure_slo",
@@ -195,12 +198,12 @@ _EXPORTS = {
         ".inputs.findings": "Finding FindingCode Findings Treatment",
         ".tables.costs": "CostRules TableCosts TcoTables cost_tables",
         ".tables.fees": "FeeRules",
-        ".tables.markouts": "MarkoutMean markout_curve",
+        ".tables.markouts": "MarkoutMean markout_curve symbol_markouts",
         ".tables.group": "group_partitions",
         ".tables.group_pieces": "GroupSpec",
         ".tables.partition": "cost_partitions merge_costs split_tables",
         ".tables.files": "ledger_tables order_totals write_costs write_partition",
-        ".tables.rows": "ledger_rows write_ledger",
+        ".tables.rows": "cost_result ledger_rows write_ledger",
     }.items()
     for name in names.split()
 }
@@ -307,6 +310,7 @@ __all__ = [
     "burn_rate",
     "choice_records",
     "cost_partitions",
+    "cost_result",
     "cost_tables",
     "cost_trends",
     "decision_records",
@@ -337,6 +341,7 @@ __all__ = [
     "read_costs",
     "read_ledger",
     "read_table",
+    "read_unchanged",
     "read_with_digests",
     "realised_cost_bps",
     "replay",
@@ -348,6 +353,7 @@ __all__ = [
     "smoke",
     "split_tables",
     "stress_costs",
+    "symbol_markouts",
     "validate_report",
     "walk_costs_bps",
     "worst_orders",

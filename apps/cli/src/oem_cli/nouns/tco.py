@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oem_cli.exit_codes import ExitCode
+from oem_cli.nouns.tco_report import BUCKETS, add_report_options, read_scenarios, write_cost_report
 from oem_cli.nouns.tco_tables import add_cost
 from oem_cli.output import Output, table
 from oem_cli.parser import Verbs
 
 if TYPE_CHECKING:
     import oem_tco
-
-_BUCKETS = {"hour": 3_600, "day": 86_400, "week": 7 * 86_400}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,21 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="dimensions of the table that is printed: strategy, profile, scheduler, venue, "
         "symbol, order_type, side, time_bucket, hour (default: strategy)",
     )
-    analyze.add_argument(
-        "--bucket",
-        choices=tuple(_BUCKETS),
-        default="day",
-        help="length of a time bucket, UTC (default: day)",
-    )
-    analyze.add_argument(
-        "--worst", type=int, default=5, metavar="N", help="dearest orders to tell of (default: 5)"
-    )
-    analyze.add_argument(
-        "--stress",
-        type=Path,
-        metavar="FILE",
-        help="JSON list of cost scenarios (default: tier lost, spread x3, depth / 4, 1 s, all)",
-    )
+    add_report_options(analyze)
     analyze.add_argument(
         "--summary-json", type=Path, metavar="FILE", help="also write the result as JSON"
     )
@@ -81,38 +66,18 @@ def run_analyze(args: argparse.Namespace, out: Output) -> ExitCode:
 
     site = Site(args.site)
     keyring = Keyring.open(site.keys)
+    scenarios = read_scenarios(args)
     rows, digests = oem_tco.read_with_digests(args.ledger or site.cost_ledger)
     if args.profile is not None:
         rows = oem_tco.only_orders(rows, lambda order: order.profile == args.profile)
-    bucket_ns = _BUCKETS[args.bucket] * 10**9
     by = tuple(name.strip() for name in args.by.split(","))
     result = oem_tco.analyze(rows, convention=oem_tco.DelayConvention(args.delay))
-    groups = oem_tco.group_costs(result, by, bucket_ns=bucket_ns)
-    fees = oem_tco.FeeBook.shipped()
-    fee_venues = _fee_venues(site)
-    reading = oem_tco.read_costs(
-        result,
-        rows.fills,
-        stress=oem_tco.stress_costs(
-            result, rows.fills, fees, scenarios=_scenarios(args.stress), fee_venues=fee_venues
-        ),
-        markouts={
-            symbol: points
-            for symbol, curve in oem_tco.ledger_markouts(rows.orders, rows.fills).items()
-            if (points := oem_tco.markout_points(curve))
-        },
-        bucket_ns=bucket_ns,
-        worst=args.worst,
-    )
-    paths = oem_tco.write_report(
-        result,
-        args.output or site.tco_reports,
-        keyring,
-        generated_at_ns=oem_tco.last_moment(rows.orders, rows.fills),
-        schedules=oem_tco.schedules_met(rows, fees, fee_venues),
-        inputs=digests,
-        reading=reading,
-    )
+    groups = oem_tco.group_costs(result, by, bucket_ns=BUCKETS[args.bucket])
+    paths, reading = write_cost_report(
+        args, site, keyring, result, rows,
+        folder=args.output or site.tco_reports, scenarios=scenarios,
+        fees=oem_tco.FeeBook.shipped(), inputs=digests,
+    )  # fmt: skip
     summary = _summary(result, reading, groups, by)
     summary |= {"inputs": digests, "csv": str(paths.csv), "pdf": str(paths.pdf)}
     if args.summary_json is not None:
@@ -120,23 +85,6 @@ def run_analyze(args: argparse.Namespace, out: Output) -> ExitCode:
         write_atomic(args.summary_json, (json.dumps(summary, indent=1) + "\n").encode())
     out.report(summary, [*_lines(result, reading, groups, by), str(paths.csv), str(paths.pdf)])
     return ExitCode.OK
-
-
-def _fee_venues(site: Any) -> dict[str, str]:
-    """Return which venue's schedule the paper venue charges, where the site says so."""
-    from oem_daemon.config.reader import read_config
-
-    if not site.config.is_file():
-        return {}
-    return {"paper": read_config(site.config).execution.paper.fees_of}
-
-
-def _scenarios(path: Path | None) -> tuple[oem_tco.CostScenario, ...]:
-    import oem_tco
-
-    if path is None:
-        return oem_tco.DEFAULT_COST_SCENARIOS
-    return oem_tco.load_scenarios(path.read_bytes(), str(path))
 
 
 def _summary(

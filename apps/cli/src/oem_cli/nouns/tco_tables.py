@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oem_cli.exit_codes import ExitCode
+from oem_cli.nouns.tco_report import add_report_options, read_scenarios, write_cost_report
+from oem_cli.nouns.tco_workers import add_workers, executor_of
 from oem_cli.output import Output, table
 from oem_cli.parser import Verbs
 
@@ -59,9 +61,7 @@ def add_cost(verbs: Verbs) -> None:
         help="by how many milliseconds a venue's clock is ahead of the site's; may be negative",
     )  # fmt: skip
     cost.add_argument("--fees", type=Path, metavar="DIR", help="folder of own fee schedules")
-    cost.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes to use (default: 1)"
-    )
+    add_workers(cost)
     cost.add_argument(
         "--output", type=Path, metavar="DIR",
         help="write orders, fills, findings, benchmarks and markouts as Parquet",
@@ -72,6 +72,11 @@ def add_cost(verbs: Verbs) -> None:
         "`oem tco analyze --ledger DIR`; without funding, which those files do not hold",
     )  # fmt: skip
     cost.add_argument(
+        "--report", type=Path, metavar="DIR",
+        help="write the sealed report of the tables, CSV and PDF, as `oem tco analyze` does",
+    )  # fmt: skip
+    add_report_options(cost)
+    cost.add_argument(
         "--strict", action="store_true", help="exit with 1 when a row is refused or left out"
     )
 
@@ -80,15 +85,19 @@ def run_cost(args: argparse.Namespace, out: Output) -> ExitCode:
     """Split the costs of tables and print them by group, with everything found in the input."""
     import oem_tco
 
-    rules, tables = _rules(args), _tables(args)
-    costs = _costs(tables, rules, args.workers)
+    rules, scenarios = _rules(args), read_scenarios(args)
+    tables, digests = _read(args)
+    costs = _costs(tables, rules, args)
     by = tuple(name.strip() for name in args.by.split(",") if name.strip())
     groups = oem_tco.group_partitions([costs.fills], oem_tco.GroupSpec(by)).to_pylist()
     findings = costs.findings.sorted()
     written = [] if args.output is None else oem_tco.write_costs(costs, args.output)
-    if args.ledger_output is not None:
+    if args.ledger_output is not None or args.report is not None:
         rows, _ = oem_tco.ledger_rows(tables, rules)
-        written = [*written, *oem_tco.write_ledger(rows, args.ledger_output)]
+        if args.ledger_output is not None:
+            written = [*written, *oem_tco.write_ledger(rows, args.ledger_output)]
+        if args.report is not None:
+            written = [*written, *_report(args, rules, costs, rows, scenarios, digests)]
     curve = () if costs.markouts is None else oem_tco.markout_curve(costs.markouts)
     out.report(
         {
@@ -115,14 +124,53 @@ def run_cost(args: argparse.Namespace, out: Output) -> ExitCode:
     return ExitCode.FAILED if args.strict and lost else ExitCode.OK
 
 
-def _tables(args: argparse.Namespace) -> oem_tco.TcoTables:
+def _report(
+    args: argparse.Namespace,
+    rules: oem_tco.CostRules,
+    costs: oem_tco.TableCosts,
+    rows: oem_tco.LedgerRows,
+    scenarios: tuple[oem_tco.CostScenario, ...],
+    digests: dict[str, str],
+) -> list[Path]:
+    """Write the sealed report and return its CSV and PDF."""
     import oem_tco
+    from oem_daemon.site import Site
+    from oem_security import Keyring
 
-    names, constants = _by_table(args.column, "--column"), _by_table(args.constant, "--constant")
+    site = Site(args.site)
+    curves = None
+    if costs.markouts is not None:
+        curves = oem_tco.symbol_markouts(costs.markouts, costs.fills)
+    paths, _ = write_cost_report(
+        args, site, Keyring.open(site.keys), oem_tco.cost_result(costs, rows), rows,
+        folder=args.report, scenarios=scenarios,
+        fees=rules.fees.book or oem_tco.FeeBook.shipped(), inputs=digests, markouts=curves,
+    )  # fmt: skip
+    return [paths.csv, paths.pdf]
+
+
+def _read(args: argparse.Namespace) -> tuple[oem_tco.TcoTables, dict[str, str]]:
+    """Return the tables, and the digests of the files they were read from for a report."""
+    import oem_tco
+    from oem_daemon.site import Site
+
     if (args.orders is None) != (args.fills is None):
         raise oem_tco.InputError(
             "orders and fills belong together", where="--orders, --fills", remedy="name both files"
         )
+    paths = [path for name in _TABLES if (path := getattr(args, name)) is not None]
+    if args.orders is None:
+        ledger = Site(args.site).cost_ledger
+        paths += [ledger / "orders.csv", ledger / "fills.csv"]
+    if args.report is None:
+        return _tables(args), {}
+    return oem_tco.read_unchanged(paths, lambda: _tables(args))
+
+
+def _tables(args: argparse.Namespace) -> oem_tco.TcoTables:
+    import oem_tco
+
+    names, constants = _by_table(args.column, "--column"), _by_table(args.constant, "--constant")
     read: dict[str, oem_tco.InputTable] = {}
     if args.orders is None:
         from oem_daemon.site import Site
@@ -136,16 +184,15 @@ def _tables(args: argparse.Namespace) -> oem_tco.TcoTables:
     return oem_tco.TcoTables(**read)
 
 
-def _costs(tables: oem_tco.TcoTables, rules: oem_tco.CostRules, workers: int) -> oem_tco.TableCosts:
+def _costs(
+    tables: oem_tco.TcoTables, rules: oem_tco.CostRules, args: argparse.Namespace
+) -> oem_tco.TableCosts:
     import oem_tco
 
-    if workers < 2:
-        return oem_tco.cost_tables(tables, rules)
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
-        return oem_tco.cost_partitions(oem_tco.split_tables(tables, workers), rules, pool)
+    with executor_of(args) as (executor, parts):
+        if executor is None:
+            return oem_tco.cost_tables(tables, rules)
+        return oem_tco.cost_partitions(oem_tco.split_tables(tables, parts), rules, executor)
 
 
 def _rules(args: argparse.Namespace) -> oem_tco.CostRules:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from oem_tco.ledger.rows import FillRow
@@ -88,12 +88,26 @@ def analyze(
     for order in sorted(rows.orders, key=lambda o: (o.decision_time_ns, o.order_id)):
         fills = sorted(by_order[order.order_id], key=lambda f: (f.time_ns, f.fill_id))
         costed.append((shortfall(order, fills, convention=convention), len(fills)))
-    currencies = sorted({order.currency for order in rows.orders})
     findings = [f"fill without an order, left out: {fill.fill_id}" for fill in orphans]
     findings += [f"fill reported twice, counted once: {name}" for name in rows.duplicate_fills]
     findings += [f"order {s.order.order_id}: {note}" for s, _ in costed for note in s.notes]
+    return result_of(costed, convention, findings)
+
+
+def result_of(
+    costed: Sequence[tuple[Shortfall, int]], convention: DelayConvention, findings: Iterable[str]
+) -> TcoResult:
+    """Return the analysis of orders that are costed already.
+
+    Args:
+        costed: Shortfall and number of fills of each order, by decision time and id.
+        convention: How the delay of all of them is counted.
+        findings: What was wrong with the input, in words.
+    """
+    currencies = sorted({s.order.currency for s, _ in costed})
+    found = list(findings)
     if len(currencies) > 1:
-        findings.append(f"several quote currencies, kept apart: {', '.join(currencies)}")
+        found.append(f"several quote currencies, kept apart: {', '.join(currencies)}")
     return TcoResult(
         convention=convention,
         currency="/".join(currencies),
@@ -101,15 +115,17 @@ def analyze(
         fill_counts=tuple(count for _, count in costed),
         total=total_of(costed),
         groups={name: _grouped(costed, key) for name, key in _DIMENSIONS.items()},
-        findings=tuple(sorted(findings)),
+        findings=tuple(sorted(found)),
     )
 
 
 def _grouped(
-    costed: list[tuple[Shortfall, int]], key: Callable[[Shortfall], str]
+    costed: Sequence[tuple[Shortfall, int]], key: Callable[[Shortfall], str]
 ) -> dict[str, CostTotal]:
-    values = sorted({key(s) for s, _ in costed})
-    return {value: total_of(pair for pair in costed if key(pair[0]) == value) for value in values}
+    groups: dict[str, list[tuple[Shortfall, int]]] = {}
+    for pair in costed:
+        groups.setdefault(key(pair[0]), []).append(pair)
+    return {value: total_of(groups[value]) for value in sorted(groups)}
 
 
 def total_of(costed: Iterable[tuple[Shortfall, int]]) -> CostTotal:

@@ -124,18 +124,30 @@ class Provenance:
 def digest_inputs(paths: Sequence[Path]) -> dict[str, str]:
     """Return file name to hexadecimal SHA-384 of every file, by name.
 
+    A folder stands for its files, named `folder/file`; a path given twice counts once.
+
     Raises:
         InputError: There is no such file.
-        ReportError: Two files have the same name.
+        ReportError: Two files have the same name, or a folder is empty.
     """
     found: dict[str, str] = {}
-    for path in paths:
-        if path.name in found:
-            raise ReportError(
-                "two inputs have the same name", where=str(path), remedy="rename one of them"
-            )
-        found[path.name] = hash_file(path)[1]
+    for path in dict.fromkeys(paths):
+        for name, file in _named(path):
+            if name in found:
+                raise ReportError(
+                    "two inputs have the same name", where=str(file), remedy="rename one of them"
+                )
+            found[name] = hash_file(file)[1]
     return dict(sorted(found.items()))
+
+
+def _named(path: Path) -> list[tuple[str, Path]]:
+    if not path.is_dir():
+        return [(path.name, path)]
+    files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+    if not files:
+        raise ReportError("the folder is empty", where=str(path), remedy="name files")
+    return [(f"{path.resolve().name}/{file.relative_to(path).as_posix()}", file) for file in files]
 
 
 def write_report(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from oem_tco.errors import LedgerError
 from oem_tco.fees.book import FeeBook
@@ -13,6 +14,7 @@ from oem_tco.ledger.store import LedgerRows, read_ledger
 from oem_tco.report.files import digest_inputs
 
 ATTEMPTS = 3
+T = TypeVar("T")
 
 
 def read_with_digests(folder: Path) -> tuple[LedgerRows, dict[str, str]]:
@@ -33,15 +35,30 @@ def read_with_digests(folder: Path) -> tuple[LedgerRows, dict[str, str]]:
         raise LedgerError(
             "there is no cost ledger", where=str(missing), remedy="trade first, or correct the path"
         )
+    return read_unchanged(paths, lambda: read_ledger(folder))
+
+
+def read_unchanged(paths: Sequence[Path], read: Callable[[], T]) -> tuple[T, dict[str, str]]:
+    """Return what a function reads and the SHA-384 of exactly the files it was read from.
+
+    Args:
+        paths: The files and folders it reads.
+        read: Reads them; called again where one of them changed meanwhile.
+
+    Raises:
+        LedgerError: They changed during every attempt.
+        InputError: There is no such file.
+        ReportError: Two files have the same name.
+    """
     for _ in range(ATTEMPTS):
         before = digest_inputs(paths)
-        rows = read_ledger(folder)
+        found = read()
         if digest_inputs(paths) == before:
-            return rows, before
+            return found, before
     raise LedgerError(
-        "the cost ledger changes while it is read",
-        where=str(folder),
-        remedy="analyse while the daemon is idle, or a copy of the ledger",
+        "the inputs change while they are read",
+        where=", ".join(map(str, paths)),
+        remedy="analyse while nothing writes them, or a copy of them",
     )
 
 

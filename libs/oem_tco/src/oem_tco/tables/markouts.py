@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from oem_tco.tables.exact import product_minor
 from oem_tco.tables.prepare import Fills, Orders
@@ -105,3 +106,20 @@ def markout_curve(markouts: pa.Table) -> tuple[MarkoutMean, ...]:
         half = 1.96 * math.sqrt(spread * n / max(n - 1, 1)) / total if n > 1 else math.inf
         curve.append(MarkoutMean(horizon, 1e4 * mean, 1e4 * (mean - half), 1e4 * (mean + half), n))
     return tuple(curve)
+
+
+def symbol_markouts(markouts: pa.Table, fills: pa.Table) -> dict[str, tuple[MarkoutMean, ...]]:
+    """Return the markout curve of each symbol, by symbol.
+
+    Args:
+        markouts: Markouts that `cost_tables` gives.
+        fills: Fills of the same costs.
+    """
+    symbols = fills.column("symbol").combine_chunks().dictionary_decode()
+    horizons = len(markouts) // len(fills) if len(fills) else 0
+    # the fills stand in the same order at every horizon
+    of_row = pa.chunked_array([symbols] * horizons, pa.string())
+    return {
+        symbol: markout_curve(markouts.filter(pc.equal(of_row, symbol)))
+        for symbol in sorted(symbols.unique().to_pylist())
+    }

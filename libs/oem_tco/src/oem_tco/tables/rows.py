@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 
 from oem_tco.errors import LedgerError
-from oem_tco.inputs.findings import Findings
+from oem_tco.inputs.findings import FindingCode, Findings
+from oem_tco.ledger.analysis import TcoResult, result_of
 from oem_tco.ledger.rows import FillRow, OrderRow
+from oem_tco.ledger.shortfall import Shortfall
 from oem_tco.ledger.store import CostLedger, LedgerRows
 from oem_tco.money import from_minor
-from oem_tco.tables.costs import CostRules, TcoTables, priced
+from oem_tco.tables.costs import CostRules, TableCosts, TcoTables, priced
 from oem_tco.tables.decompose import fill_quotes
 from oem_tco.tables.exact import product_minor
 from oem_tco.tables.fees import RateTable, fill_fees
 from oem_tco.tables.prepare import NAMES, read_fills, read_orders
 from oem_tco.tables.quotes import QuoteBook
-from oem_tco.terms import Liquidity, OrderType, Side
+from oem_tco.terms import COMPONENTS, Liquidity, OrderType, Side
 
 
 def ledger_rows(tables: TcoTables, rules: CostRules | None = None) -> tuple[LedgerRows, Findings]:
@@ -92,6 +94,30 @@ def ledger_rows(tables: TcoTables, rules: CostRules | None = None) -> tuple[Ledg
         )
     )
     return LedgerRows(tuple(order_rows), fill_rows), findings
+
+
+def cost_result(costs: TableCosts, rows: LedgerRows) -> TcoResult:
+    """Return costed tables as the analysis that a report shows, funding included.
+
+    Args:
+        costs: Costs of the tables.
+        rows: Rows of the same tables and rules, from `ledger_rows`.
+    """
+    known = {order.order_id: order for order in rows.orders}
+    table = costs.orders
+    names = table.column("order_id").to_pylist()
+    parts = [table.column(f"{component.value}_minor").to_pylist() for component in COMPONENTS]
+    columns = [table.column(n).to_pylist() for n in ("total_minor", "notional_minor", "fills")]
+    filled = table.column("filled").to_pylist()
+    costed = []
+    for at, name in enumerate(names):
+        order = known[name]
+        total, notional, fills = (column[at] for column in columns)
+        mine = dict(zip(COMPONENTS, (part[at] for part in parts), strict=True))
+        done = filled[at].normalize() + 0  # 18 digits in the table, those it has in the report
+        costed.append((Shortfall(order, mine, total, notional, done), fills))
+    said = [str(f) for f in costs.findings if f.code is not FindingCode.MIXED_CURRENCIES]
+    return result_of(costed, costs.convention, said)
 
 
 def write_ledger(rows: LedgerRows, folder: Path) -> list[Path]:
