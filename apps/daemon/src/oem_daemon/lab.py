@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -122,6 +118,7 @@ def site_settings(config: CoreConfig) -> oem_risk.LabSettings:
         spread_bps=paper.spread_bps,
         depth_share=paper.depth_share,
         equity=float(config.runtime.initial_cash),
+        rebalance_band=config.scheduler.rebalance_band,
     )
 
 
@@ -138,6 +135,7 @@ def run_site_lab(
     paths: int | None = None,
     settings: Callable[[oem_risk.LabSettings], oem_risk.LabSettings] | None = None,
     workers: int = 1,
+    dask: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> LabFiles:
     """Run Paper Labs for a site and write the sealed report.
@@ -148,6 +146,7 @@ def run_site_lab(
         paths: Paths per profile; None takes the lab's default.
         settings: Changes the site's settings before the run.
         workers: Processes that simulate; the report does not depend on it.
+        dask: Address of a Dask scheduler that simulates instead, or `local`.
         progress: Called with (blocks done, blocks in all).
     """
     config = read_config(site.config)
@@ -162,7 +161,9 @@ def run_site_lab(
     if settings is not None:
         chosen = settings(chosen)
     inputs = LabInputs.of(config)
-    result = _simulate(inputs, site.root, wanted, chosen, site_stress_book(site), workers, progress)
+    result = _simulate(
+        inputs, site.root, wanted, chosen, site_stress_book(site), workers, dask, progress
+    )
     written = oem_risk.write_lab_report(
         result,
         site.paper_labs,
@@ -215,6 +216,7 @@ def reproduce_site_lab(
     *,
     data: Path | None = None,
     workers: int = 1,
+    dask: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Reproduction:
     """Run a Paper Labs report again from what it states alone, and compare bytes.
@@ -228,6 +230,7 @@ def reproduce_site_lab(
         report: The sealed JSON of the report; its PDF stands beside it.
         data: Folder of recorded bars in place of the one the report names.
         workers: Processes that simulate.
+        dask: Address of a Dask scheduler that simulates instead, or `local`.
         progress: Called with (blocks done, blocks in all).
 
     Raises:
@@ -253,7 +256,7 @@ def reproduce_site_lab(
         here = inputs.model_copy(update={"market_data": moved})
     else:
         here = inputs
-    result = _simulate(here, site.root, wanted, settings, book, workers, progress)
+    result = _simulate(here, site.root, wanted, settings, book, workers, dask, progress)
     with tempfile.TemporaryDirectory() as folder:
         fresh = oem_risk.write_lab_report(
             result,
@@ -276,6 +279,7 @@ def _simulate(
     settings: oem_risk.LabSettings,
     book: oem_risk.StressBook,
     workers: int,
+    dask: str | None,
     progress: Callable[[int, int], None] | None,
 ) -> oem_risk.LabResult:
     # days long past are replayed from recorded bars: they are read whole
@@ -283,7 +287,7 @@ def _simulate(
     most = sys.maxsize if whole else inputs.history_bars
     recorded = load_source(inputs.market_data, inputs.symbols, base=base, at_most=most)
     bars = [series.last(inputs.history_bars) for series in recorded]
-    with _executor(workers) as executor:
+    with oem_risk.lab_executor(workers, dask=dask) as executor:
         return oem_risk.run_lab(
             bars,
             [(strategy_of(slot), slot.capital_share) for slot in inputs.strategies],
@@ -295,22 +299,6 @@ def _simulate(
             executor=executor,
             progress=progress,
         )
-
-
-@contextmanager
-def _executor(workers: int) -> Iterator[Executor | None]:
-    if workers < 1:
-        raise oem_risk.LabProblem(
-            f"{workers} workers", where="--workers", remedy="give at least one process"
-        )
-    if workers == 1:
-        yield None
-        return
-    # the terminal's interrupt reaches every process: the workers leave it to this one
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    ) as pool:
-        yield pool
 
 
 def _differences(old: object, new: object, path: str = "") -> Iterator[str]:

@@ -237,6 +237,7 @@ def _plan(
         most_paths=max(settings.most_paths, settings.paths),
         steps=settings.horizon_days * market.bars_per_day,
         cost_bps=settings.cost_bps,
+        band=settings.rebalance_band,
         seed=settings.seed,
         stress=StressPlan(settings.stress_paths, book.scenarios, books)
         if settings.stress_paths and book.scenarios

@@ -29,6 +29,7 @@ class LabSettings:
         path_model: Model the paths are drawn from, fitted to the history.
         most_paths: Most paths per profile. 0: `paths` of them, judged once. Above `paths`: paths
             are added until every drawdown gate is decided, by intervals that allow for that.
+        rebalance_band: A change of a holding smaller than this share of it is not made, in [0, 1).
         stress_paths: Paths that each scenario is laid over, per profile, >= 100; 0 lays none.
     """
 
@@ -43,6 +44,7 @@ class LabSettings:
     confidence: float = 0.95
     path_model: PathKind = PathKind.STATIONARY
     most_paths: int = 0
+    rebalance_band: float = 0.1
     stress_paths: int = 512
 
     @property
@@ -71,6 +73,8 @@ class LabSettings:
              "a confidence between 0 and 1"),
             ("most_paths", self.most_paths, self.most_paths == 0 or self.most_paths >= self.paths,
              "0, or at least as many as paths"),
+            ("rebalance_band", self.rebalance_band, 0 <= self.rebalance_band < 1,
+             "a share of at least 0 and below 1"),
             ("stress_paths", self.stress_paths,
              self.stress_paths == 0 or self.stress_paths >= LEAST_PATHS,
              "0, or at least 100 paths"),

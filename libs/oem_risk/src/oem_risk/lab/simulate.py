@@ -21,7 +21,7 @@ from oem_risk.lab.stressed import (
 )
 from oem_risk.lab.trade import PathColumns, trade
 from oem_risk.limits.profile import RiskProfile
-from oem_risk.limits.sizing import sized_exposure
+from oem_risk.limits.sizing import annualised_volatility, sized_exposure
 from oem_risk.paths.blocks import BLOCK_PATHS, Floats, block_rng, in_order
 from oem_risk.paths.joint import JointModel
 from oem_risk.stress.scenario import StressScenario
@@ -79,7 +79,7 @@ class Market:
     @property
     def volatility(self) -> Floats:
         """Annualised volatility of each symbol, shape (symbols,)."""
-        return np.asarray(self.log_returns.std(axis=1, ddof=1) * np.sqrt(self.bars_per_year))
+        return annualised_volatility(self.log_returns, self.bars_per_year)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,7 @@ class Plan:
         most_paths: Most paths; equal to `paths` when their number is fixed.
         steps: Bars ahead of the warm-up, >= 1.
         cost_bps: Cost of turnover: half spread plus commission, basis points.
+        band: Smallest change of a holding, as a share of it.
         seed: Root seed.
         stress: Scenarios that are laid over the paths too; None lays none.
     """
@@ -118,6 +119,7 @@ class Plan:
     most_paths: int
     steps: int
     cost_bps: float
+    band: float
     seed: int
     stress: StressPlan | None = None
 
@@ -368,6 +370,7 @@ def simulate_block(
                 bars_per_year=market.bars_per_year,
                 grid=plan.fan_grid,
                 execute=execution,
+                band=plan.band,
             )
             if execution is None:
                 found[i, number] = columns, fan

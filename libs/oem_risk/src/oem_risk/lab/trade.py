@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from oem_risk.limits.profile import RiskProfile
+from oem_risk.limits.sizing import order_parts
 from oem_risk.paths.blocks import Floats
 
 _TINY = 1e-300
@@ -65,6 +66,7 @@ def trade(
     bars_per_year: float,
     grid: np.ndarray[tuple[int], np.dtype[np.int64]],
     execute: Execution | None = None,
+    band: float = 0.0,
 ) -> tuple[PathColumns, Floats]:
     """Return what became of each path, and its equity at some steps.
 
@@ -80,6 +82,7 @@ def trade(
         bars_per_year: For the annualised volatility.
         grid: Steps, from 0 (the start) to `steps`, at which equity is kept.
         execute: Carries the orders out; None fills all of them at `cost_bps`.
+        band: Smallest change as a share of the larger exposure; a smaller one is not made.
 
     Returns:
         The columns, and equity of shape (paths, grid), 1 at the start.
@@ -105,9 +108,7 @@ def trade(
         reached = day_loss >= profile.max_daily_loss
         stopped_days += reached & ~stopped_today
         stopped_today |= reached
-        target = targets[t]
-        reduced = np.clip(target, np.minimum(held, 0.0), np.maximum(held, 0.0))
-        added = np.clip(target - reduced, -profile.max_order, profile.max_order)
+        reduced, added = order_parts(targets[t], held, profile, band=band)
         added[:, stopped_today | (fall >= profile.max_drawdown)] = 0.0
         if crowded:
             _leave_closed(added, reduced, profile.max_open_positions)
