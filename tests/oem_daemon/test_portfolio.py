@@ -52,3 +52,24 @@ def test_drawdown_is_from_the_peak_and_daily_loss_from_the_utc_day() -> None:
     portfolio.mark({"X/Q": D(90)}, NS_PER_DAY)
     assert portfolio.daily_pnl == 0
     assert portfolio.open_positions == 1
+
+
+def test_a_clock_set_back_does_not_give_the_days_loss_back() -> None:
+    portfolio = Portfolio(D(1_000))
+    portfolio.mark({}, 5 * NS_PER_DAY)
+    portfolio.cash -= 30
+    portfolio.mark({}, 4 * NS_PER_DAY)
+    portfolio.mark({}, 5 * NS_PER_DAY + 1)
+    assert portfolio.daily_pnl == -30
+    portfolio.mark({}, 6 * NS_PER_DAY)
+    assert portfolio.daily_pnl == 0
+
+
+def test_a_fee_taken_from_what_was_bought_leaves_less_of_it() -> None:
+    portfolio = Portfolio(D(1_000))
+    portfolio.apply_fill("X/Q", D(2), D(100), D("0.2"), D("0.002"))
+    portfolio.mark({"X/Q": D(110)}, 0)
+    assert portfolio.position("X/Q").quantity == D("1.998")
+    assert portfolio.cash == 800
+    assert portfolio.fees_paid == D("0.2")
+    assert portfolio.equity == 800 + D("1.998") * 110
