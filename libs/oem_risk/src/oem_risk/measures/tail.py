@@ -22,9 +22,10 @@ from oem_risk.measures.estimate import (
     share,
     varying,
 )
+from oem_risk.measures.tail_bootstrap import LEAST_BOUNDED, tail_mean_interval
 
 _VAR = "loss exceeded with probability 1 - {level:g}, positive is a loss"
-_ES = "mean of the worst {tail:g} of outcomes, positive is a loss"
+ES_CONVENTION = "mean of the worst {tail:g} of outcomes, positive is a loss"
 
 
 def historical_var(returns: ArrayLike, level: float = 0.99, confidence: float = 0.95) -> Estimate:
@@ -49,7 +50,7 @@ def historical_var(returns: ArrayLike, level: float = 0.99, confidence: float = 
     """
     losses = np.sort(-varying(returns))[::-1]
     n = losses.size
-    k = _tail_count(n, share(level, "level"))
+    k = tail_count(n, share(level, "level"))
     near, far = order_statistic_ranks(n, 1 - level, confidence)
     return Estimate(
         float(losses[min(math.floor(k), n - 1)]),
@@ -73,7 +74,8 @@ def historical_es(
 
     With k = n (1 - level) the k worst losses are averaged; where k is not whole, the next loss
     counts with the fraction (Acerbi, Tasche 2002). So the measure is coherent at every n. The
-    interval is a bias-corrected and accelerated bootstrap.
+    interval is a studentised bootstrap from a sample with a smooth tail (see
+    `oem_risk.measures.tail_bootstrap`); below ten observations it is unbounded.
 
     Args:
         returns: (n,) gains positive, any unit.
@@ -85,13 +87,19 @@ def historical_es(
         >>> round(historical_es([-1.0, -2.0, -3.0, 4.0, 5.0], 0.7).value, 6)
         2.666667
     """
-    gains = varying(returns)
-    share(level, "level")
-    value = float(_es(gains, level))
-    low, high, method = bootstrap_interval(
-        gains, lambda x, axis=-1: _es(x, level, axis), confidence, rng
-    )
-    return Estimate(value, low, high, confidence, method, _ES.format(tail=1 - level), gains.size)
+    losses = np.sort(-varying(returns))[::-1]
+    n, k = losses.size, tail_count(losses.size, share(level, "level"))
+    share(confidence, "confidence")
+    value = float(losses @ tail_weights(n, level))
+    convention = ES_CONVENTION.format(tail=1 - level)
+    if n < LEAST_BOUNDED:
+        words = f"none: fewer than {LEAST_BOUNDED} observations bound nothing"
+        return Estimate(value, -math.inf, math.inf, confidence, words, convention, n)
+    low, high = tail_mean_interval(losses, k, confidence, rng or np.random.default_rng(0))
+    return Estimate(
+        value, min(low, value), max(high, value), confidence,
+        "studentised bootstrap, smooth tail", convention, n,
+    )  # fmt: skip
 
 
 def normal_var(returns: ArrayLike, level: float = 0.99, confidence: float = 0.95) -> Estimate:
@@ -110,7 +118,7 @@ def normal_es(returns: ArrayLike, level: float = 0.99, confidence: float = 0.95)
     """Return expected shortfall of a normal distribution fitted to the sample, interval exact."""
     gains = varying(returns)
     return _normal(gains, normal_tail(share(level, "level")).es, confidence,
-                   _ES.format(tail=1 - level))  # fmt: skip
+                   ES_CONVENTION.format(tail=1 - level))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +260,7 @@ def certifying_paths(limit: float, confidence: float = 0.95) -> int:
 
 def tail_weights(n: int, level: float) -> Floats:
     """Return the weights of losses, largest first, that average to expected shortfall."""
-    k = _tail_count(n, level)
+    k = tail_count(n, level)
     weights = np.zeros(n)
     whole = min(math.floor(k), n)
     weights[:whole] = 1.0
@@ -261,18 +269,11 @@ def tail_weights(n: int, level: float) -> Floats:
     return np.asarray(weights / k, dtype=np.float64)
 
 
-def _tail_count(n: int, level: float) -> float:
+def tail_count(n: int, level: float) -> float:
+    """Return `n (1 - level)`, the number of losses in the tail, whole where it is meant to be."""
     # 1 - 0.99 is a little more than 0.01 in binary: whole numbers are meant where they are near
     k = n * (1 - level)
     return float(round(k)) if abs(k - round(k)) < 1e-9 * max(n, 1) else k
-
-
-def _es(gains: NDArray[np.float64], level: float, axis: int = -1) -> Floats:
-    n = gains.shape[axis]
-    kept = min(n, math.floor(_tail_count(n, level)) + 1)
-    worst = np.sort(np.partition(gains, kept - 1, axis=axis).take(range(kept), axis=axis), axis)
-    weights = tail_weights(n, level)[:kept]
-    return np.asarray(-np.tensordot(worst, weights, axes=([axis], [0])), dtype=np.float64)
 
 
 def _normal(gains: Floats, factor: float, confidence: float, convention: str) -> Estimate:
@@ -328,7 +329,7 @@ def _cornish_fisher(
             remedy="use the historical or the filtered measure",
         )
     low, high, method = bootstrap_interval(gains, value, confidence, rng)
-    words = _ES.format(tail=1 - level) if es else _VAR.format(level=level)
+    words = ES_CONVENTION.format(tail=1 - level) if es else _VAR.format(level=level)
     return Estimate(
         float(value(gains)), low, high, confidence, method,
         f"{words}; Cornish-Fisher, third order", gains.size,
