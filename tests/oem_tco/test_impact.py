@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import solve_banded
 
 from oem_tco import (
     AlmgrenChriss,
@@ -107,6 +109,8 @@ def test_a_market_in_which_round_trips_pay_is_refused() -> None:
         lambda: TransientImpact(1, ExponentialKernel(1), 0.5),
         lambda: TransientImpact(1, PowerKernel(0.3), 0.8),
         lambda: TransientImpact(1, PowerKernel(0.45), 0.5),
+        lambda: TransientImpact(1, PowerKernel(0.41), 0.9),
+        lambda: TransientImpact(1, PowerKernel(0.5, 1e-9), 0.6),
         lambda: TransientImpact(1, TableKernel(1, (1.0, 0.1, 0.9))),
         lambda: TransientImpact(1, TableKernel(1, (1.0, 0.9, 0.3, 0.2))),
         lambda: TransientImpact(1, TableKernel(1, (1.0, 0.5, 0.25)), 0.5),
@@ -122,6 +126,115 @@ def test_the_line_between_sound_and_manipulable_power_laws() -> None:
     assert pytest.approx(0.4150375) == LEAST_POWER_DECAY
     TransientImpact(1, PowerKernel(LEAST_POWER_DECAY), 1 - LEAST_POWER_DECAY)
     require_linear_permanent(1)
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """A kernel that vouches for everything, to see what a refusal saves one from."""
+
+    kernel: ExponentialKernel | PowerKernel | TableKernel
+
+    def at(self, times):
+        return self.kernel.at(times)
+
+    def twice_integrated(self, times):
+        return self.kernel.twice_integrated(times)
+
+    def require_sound(self, exponent: float) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("kernel", "exponent"),
+    [
+        (PowerKernel(0.45), 0.5),
+        (PowerKernel(0.3), 0.6),
+        (PowerKernel(0.6), 0.3),
+        (PowerKernel(0.5, 1.0), 0.6),
+        (ExponentialKernel(0.1), 0.9),
+        (TableKernel(1, (1.0, 0.5, 0.25)), 0.5),
+    ],
+)
+def test_what_is_refused_would_earn_from_a_round_trip(kernel, exponent: float) -> None:
+    model = TransientImpact(1, Unchecked(kernel), exponent)
+    # buy slowly, sell all of it fast: the last is the dearer the faster only where G(0) is infinite
+    costs = []
+    for share in (1e-2, 1e-4, 1e-8, 1e-12):
+        times, rates = [0.0, 1.0, 1.0 + share], [1.0, -1.0 / share]
+        costs.append(model.cost_of_rates(times, rates))
+    assert min(costs) < 0
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([(0.5, 0.5), (0.42, 0.58), (0.6, 0.5), (0.9, 0.1), (0.5, 1.0), (0.1, 1.0)]),
+    st.lists(st.tuples(st.floats(1e-6, 2), st.floats(-20, 20)), min_size=2, max_size=8),
+    st.floats(1e-6, 1),
+)
+def test_no_sampled_round_trip_of_a_sound_power_law_earns(
+    pair: tuple[float, float], steps: list[tuple[float, float]], last: float
+) -> None:
+    model = TransientImpact(1, PowerKernel(pair[0]), pair[1])
+    times = [0.0, *itertools.accumulate([*(gap for gap, _ in steps), last])]
+    bought = math.fsum(gap * rate for gap, rate in steps)
+    rates = [*(rate for _, rate in steps), -bought / last]
+    scale = sum(model.cost_of_rates(times[i : i + 2], rates[i : i + 1]) for i in range(len(rates)))
+    assert model.cost_of_rates(times, rates) >= -1e-9 * (1 + scale)
+
+
+@pytest.mark.parametrize(
+    "kernel", [ExponentialKernel(0.7), PowerKernel(0.5, 2.0), TableKernel(0.5, (1, 0.4, 0.1))]
+)
+def test_many_small_trades_cost_what_a_steady_rate_does(kernel) -> None:
+    model = TransientImpact(0.1, kernel)
+    times = np.linspace(0, 3, 601)
+    rates = np.where(times[:-1] < 1, 4.0, -2.0)
+    trades = np.append(rates * 0.005, 0.0)
+    whole = model.cost_of_rates([0.0, 1.0, 3.0], [4.0, -2.0])
+    assert model.cost(times, trades) == pytest.approx(whole, rel=1e-2)
+    assert model.cost_of_rates(times, rates) == pytest.approx(whole, rel=1e-9)
+
+
+def test_a_pure_power_law_has_no_cost_of_a_trade_at_one_instant() -> None:
+    model = TransientImpact(1, PowerKernel(0.5))
+    assert model.cost_of_rates([0.0, 2.0], [5.0]) == pytest.approx(25 * 2**1.5 / 0.75)
+    for call in (lambda: model.cost([0.0, 1.0], [1, -1]), lambda: model.optimal(1, [0.0, 1.0])):
+        with pytest.raises(ModelError, match="infinite at 0"):
+            call()
+    with pytest.raises(ModelError, match="give 2 finite rates"):
+        model.cost_of_rates([0.0, 1.0, 2.0], [1.0])
+    for wrong in (lambda: PowerKernel(0.5, -1.0), lambda: TableKernel(1, (1.0, 0.5, -0.1))):
+        with pytest.raises(ModelError):
+            wrong()
+
+
+@given(
+    st.sampled_from([0.0, 1e-30, 1e-20, 1e-16, 1e-13, 1e-9, 1e-6, 1e-2, 1.0, 1e12, 1e300]),
+    st.sampled_from([0.0, 0.02, -0.05]),
+    st.sampled_from([0.0, 0.95]),
+    st.integers(2, 60),
+)
+def test_any_risk_aversion_and_drift_solve_the_optimality_equations(
+    aversion: float, drift: float, volatility: float, intervals: int
+) -> None:
+    market = AlmgrenChriss(volatility, 2.5e-7, 2.5e-6, 0.0625, drift)
+    plan = market.optimal(1e6, horizon=5, intervals=intervals, risk_aversion=aversion)
+    tau = 5 / intervals
+    eta = 2.5e-6 - 2.5e-7 * tau / 2
+    # the derivative of cost + lambda variance by each holding is 0: a tridiagonal system
+    bands = np.zeros((3, intervals - 1))
+    bands[0, 1:] = bands[2, :-1] = -2 * eta / tau
+    bands[1] = 4 * eta / tau + 2 * aversion * volatility**2 * tau
+    right = np.full(intervals - 1, drift * tau)
+    right[0] += 2 * eta / tau * 1e6
+    inner = solve_banded((1, 1), bands, right)
+    assert plan.holdings[1:-1] == pytest.approx(inner, rel=1e-9, abs=1e-3)
+    assert math.isfinite(plan.expected_cost)
+
+
+def test_a_tiny_risk_aversion_keeps_the_digits_of_kappa() -> None:
+    plan = MARKET.optimal(1e6, horizon=5, intervals=5, risk_aversion=1e-22)
+    assert plan.kappa == pytest.approx(math.sqrt(1e-22 * 0.95**2 / 2.375e-6), rel=1e-9)
 
 
 @given(

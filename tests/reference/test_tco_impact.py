@@ -30,14 +30,22 @@ def test_almgren_chriss_risk_averse_seller() -> None:
     assert plan.variance == pytest.approx(3.64129e11, rel=2e-6)
 
 
-# Almgren, Thum, Hauptmann, Li 2005, table 3: IBM, 10 % of the day's volume, and table of K and J.
-@pytest.mark.parametrize(("days", "k_bps", "j_bps"), [(0.1, 22, 32), (0.2, 15, 25), (0.5, 8, 18)])
-def test_almgren_2005_ibm(days: float, k_bps: int, j_bps: int) -> None:
-    model, volume, sigma, shares = AlmgrenImpact(), 6_561_000.0, 0.0157, 1_728e6
-    size = 0.1 * volume
+# Almgren, Thum, Hauptmann, Li 2005, table 3: 10 % of the day's volume of two shares.
+@pytest.mark.parametrize(
+    ("volume", "shares", "sigma", "i_bps", "speeds"),
+    [
+        (6_561_000.0, 1_728e6, 0.0157, 19.86, {0.1: (22, 32), 0.2: (15, 25), 0.5: (8, 18)}),  # IBM
+        (1_929_000.0, 168e6, 0.0226, 21.68, {0.1: (32, 43), 0.2: (21, 32), 0.5: (12, 23)}),  # DRI
+    ],
+)
+def test_almgren_2005(
+    volume: float, shares: float, sigma: float, i_bps: float, speeds: dict[float, tuple[int, int]]
+) -> None:
+    model, size = AlmgrenImpact(), 0.1 * volume
     permanent = model.permanent_impact(size, volume, sigma, shares) * 1e4
-    assert permanent == pytest.approx(19.86, abs=0.005)
-    assert round(model.temporary_impact(size, volume, sigma, days) * 1e4) == k_bps
-    assert round(model.realised_impact(size, volume, sigma, days, shares) * 1e4) == j_bps
-    sold = model.realised_impact(-size, volume, sigma, days, shares) * 1e4
-    assert round(sold) == -j_bps
+    assert permanent == pytest.approx(i_bps, abs=0.005)  # printed: 20 and 22
+    for days, (k_bps, j_bps) in speeds.items():
+        assert round(model.temporary_impact(size, volume, sigma, days) * 1e4) == k_bps
+        assert round(model.realised_impact(size, volume, sigma, days, shares) * 1e4) == j_bps
+        sold = model.realised_impact(-size, volume, sigma, days, shares) * 1e4
+        assert round(sold) == -j_bps

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from oem_tco.errors import ModelError
 
 Floats = NDArray[np.float64]
+_STRAIGHT = 1e-9  # below it the curves differ from their limits by less than a float can tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +116,15 @@ class AlmgrenChriss:
                 where=f"eta {self.temporary}, gamma {self.permanent}, interval {tau}",
                 remedy="use a shorter interval or calibrate the two again",
             )
-        kappa = math.acosh(1 + risk_aversion * self.volatility**2 / adjusted * tau**2 / 2) / tau
+        # kappa by the half angle: cosh(kappa tau) - 1 loses all digits of a small risk aversion
+        speed = math.sqrt(risk_aversion) * self.volatility / math.sqrt(adjusted)
+        kappa = 2 / tau * math.asinh(speed * tau / 2)
         times = np.arange(intervals + 1, dtype=np.float64) * tau
         holdings = quantity * _decay(kappa, horizon, times)
-        if self.drift and risk_aversion and self.volatility:
-            # equation 22: hold towards the static optimum while time allows
-            static = self.drift / (2 * risk_aversion * self.volatility**2)
-            both = _decay(kappa, horizon, times) + _decay(kappa, horizon, horizon - times)
-            holdings = holdings + (1 - both) * static
+        if self.drift:
+            # equation 22: hold towards the static optimum alpha / (2 lambda sigma^2) while time
+            # allows; in this form it has a limit where lambda or sigma is 0
+            holdings = holdings + self.drift / adjusted * _lean(kappa, speed, horizon, times)
         holdings[0], holdings[-1] = quantity, 0.0
         expected, variance = self.cost(holdings, horizon)
         return ExecutionPlan(
@@ -165,16 +167,29 @@ class ExecutionPlan:
 
     @property
     def half_life(self) -> float:
-        """Time in which an endless position falls by the factor e; infinite for a straight line."""
+        """The paper's half-life of the trade, `1 / kappa`: an endless position falls by e in it."""
         return 1 / self.kappa if self.kappa else math.inf
 
 
 def _decay(kappa: float, horizon: float, times: Floats) -> Floats:
-    """Return sinh(kappa (T - t)) / sinh(kappa T), without overflow for a large kappa T."""
-    if kappa == 0:
+    """Return sinh(kappa (T - t)) / sinh(kappa T), without overflow or cancellation."""
+    if kappa * horizon < _STRAIGHT:
         return 1 - times / horizon
-    grown = np.exp(-kappa * times) - np.exp(-kappa * (2 * horizon - times))
-    return np.asarray(grown / -math.expm1(-2 * kappa * horizon), dtype=np.float64)
+    left = np.exp(-kappa * times) * np.expm1(-2 * kappa * (horizon - times))
+    return np.asarray(left / math.expm1(-2 * kappa * horizon), dtype=np.float64)
+
+
+def _lean(kappa: float, speed: float, horizon: float, times: Floats) -> Floats:
+    """Return `(1 - [sinh(kappa (T - t)) + sinh(kappa t)] / sinh(kappa T)) / (2 speed^2)`.
+
+    `sinh(a + b) - sinh a - sinh b = 4 sinh(a / 2) sinh(b / 2) sinh((a + b) / 2)`.
+    """
+    if kappa * horizon < _STRAIGHT:
+        return times * (horizon - times) / 4
+    both = np.expm1(-kappa * times) * np.expm1(-kappa * (horizon - times))
+    return np.asarray(
+        both / speed / (2 * speed * (1 + math.exp(-kappa * horizon))), dtype=np.float64
+    )
 
 
 def _positive(name: str, value: float) -> None:
