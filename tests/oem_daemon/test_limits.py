@@ -88,7 +88,11 @@ def stormy(portfolio: Portfolio) -> None:
 
 
 def unmeasured(portfolio: Portfolio) -> None:
-    holds(portfolio, "X/USDT", 100, math.nan)
+    holds(portfolio, "X/USDT", 19_500, math.nan)  # at 100 % a year against a target of 20 %
+
+
+def unknown(portfolio: Portfolio) -> None:
+    portfolio.cash = D("NaN")
 
 
 CASES: list[tuple[RiskReason, str, Callable[[Portfolio], None]]] = [
@@ -100,7 +104,8 @@ CASES: list[tuple[RiskReason, str, Callable[[Portfolio], None]]] = [
     (RiskReason.DRAWDOWN, "0.01", fallen),
     (RiskReason.COST_BUDGET, "0.01", paid_today),
     (RiskReason.VOLATILITY, "0.1", stormy),
-    (RiskReason.NOT_A_NUMBER, "0.01", unmeasured),
+    (RiskReason.VOLATILITY, "0.02", unmeasured),
+    (RiskReason.NOT_A_NUMBER, "0.01", unknown),
     (RiskReason.NO_EQUITY, "0.01", lambda p: setattr(p, "cash", D(-1))),
 ]
 
@@ -110,7 +115,11 @@ async def send(parts: Parts, name: str, quantity: str, side: Side = Side.BUY) ->
     return await parts.pipeline.operator_order(intent, caller="alice", reason="test")
 
 
-@pytest.mark.parametrize(("reason", "quantity", "arrange"), CASES, ids=[c[0] for c in CASES])
+@pytest.mark.parametrize(
+    ("reason", "quantity", "arrange"),
+    CASES,
+    ids=[f"{c[0]}-{c[2].__name__.strip('<>')}" for c in CASES],
+)
 async def test_the_daemon_refuses_an_order_for(
     fresh: Parts, reason: RiskReason, quantity: str, arrange: Callable[[Portfolio], None]
 ) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+UNMEASURED_VOLATILITY = 1.0
+"""Annualised volatility that limits assume of a symbol without bars: more than most coins have, so
+that the volatility target still bites."""
 NS_PER_DAY = 86_400 * 1_000_000_000
 
 
@@ -27,6 +30,11 @@ class Position:
     realized: Decimal = Decimal(0)
     mark: Decimal = Decimal(0)
     volatility: float = math.nan
+
+    @property
+    def limit_volatility(self) -> float:
+        """Volatility that limits are held to: as measured, or what is assumed until then."""
+        return UNMEASURED_VOLATILITY if math.isnan(self.volatility) else self.volatility
 
     @property
     def notional(self) -> Decimal:
@@ -215,10 +223,9 @@ class Portfolio:
 
     @property
     def volatility_notional(self) -> float:
-        """Sum of the absolute notionals times volatilities; nan where one is not known."""
+        """Sum of the absolute notionals, each times the volatility limits are held to."""
         return sum(
-            (abs(float(p.notional)) * p.volatility for p in self.positions.values() if p.quantity),
-            0.0,
+            (abs(float(p.notional)) * p.limit_volatility for p in self.positions.values()), 0.0
         )
 
     @property

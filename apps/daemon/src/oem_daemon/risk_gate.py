@@ -14,11 +14,19 @@ from oem_risk import Exposure, OrderFacts, RiskEngine, RiskVerdict
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """The engine's verdict in the forms that others need."""
+    """The engine's verdict in the forms that others need.
+
+    Attributes:
+        symbol: Symbol of the order.
+        kill_switch: Where the switch stands.
+        verdict: The engine's answer.
+        measured: Whether the symbol's volatility was measured, or assumed for want of bars.
+    """
 
     symbol: str
     kill_switch: str
     verdict: RiskVerdict
+    measured: bool = True
 
     @property
     def allowed(self) -> bool:
@@ -40,6 +48,7 @@ class GateVerdict:
             "reasons": [reason.value for reason in self.verdict.reasons],
             "margins": {name: round(room, 9) for name, room in self.verdict.margins.items()},
             "reduces": self.verdict.reduces,
+            **({} if self.measured else {"volatility": "assumed"}),
         }
 
     def require(self) -> None:
@@ -140,11 +149,12 @@ class RiskGate:
         price: float,
         cost_high_bps: float,
     ) -> GateVerdict:
-        # a volatility nobody measured is nan: the order is refused, its limit not passed over
-        volatility = portfolio.position(symbol).volatility
-        order = OrderFacts(symbol, signed_quantity, price, cost_high_bps, volatility)
+        held = portfolio.position(symbol)
+        order = OrderFacts(symbol, signed_quantity, price, cost_high_bps, held.limit_volatility)
         verdict = self.engine.check(order, _exposure(portfolio))
-        return GateVerdict(symbol, self.engine.state.value, verdict)
+        return GateVerdict(
+            symbol, self.engine.state.value, verdict, measured=not math.isnan(held.volatility)
+        )
 
 
 def _exposure(portfolio: Portfolio) -> Exposure:
