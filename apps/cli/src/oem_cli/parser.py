@@ -45,7 +45,11 @@ class Verbs:
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._verbs = parser.add_subparsers(
-            dest="verb", metavar="VERB", required=True, parser_class=argparse.ArgumentParser
+            dest="verb",
+            metavar="VERB",
+            required=True,
+            parser_class=argparse.ArgumentParser,
+            prog=parser.prog,  # or argparse lays out a usage line to find it
         )
         self._noun = parser
 
@@ -91,7 +95,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="oem", description=DESCRIPTION)
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     nouns = parser.add_subparsers(
-        dest="noun", metavar="NOUN", required=True, parser_class=NounParser
+        dest="noun", metavar="NOUN", required=True, parser_class=NounParser, prog=parser.prog
     )
     wanted, _, verb = (only or "").partition(" ")
     for noun, help_line in NOUNS.items():

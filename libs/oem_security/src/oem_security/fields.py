@@ -6,9 +6,7 @@ start of `oem license verify` free of a schema framework and gives every error i
 
 from __future__ import annotations
 
-import base64
 import binascii
-import re
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
@@ -59,13 +57,25 @@ class Fields:
 
     def text(self, name: str, *, max_length: int = 1024, pattern: str = "") -> str:
         """Return a text field, bounded, and matching `pattern` as a whole if given."""
-        value = self.take(name)
-        if not isinstance(value, str):
-            self.fail(name, "is not text")
+        value = self._left.pop(name, None)
+        if type(value) is not str:
+            self.fail(name, "is missing" if value is None else "is not text")
         if len(value) > max_length:
             self.fail(name, f"is longer than {max_length} characters")
-        if pattern and not re.fullmatch(pattern, value):
-            self.fail(name, f"does not match {pattern}")
+        if pattern:
+            import re  # what every start reads has no pattern but `hex`
+
+            if not re.fullmatch(pattern, value):
+                self.fail(name, f"does not match {pattern}")
+        return value
+
+    def hex(self, name: str, digits: int, *, prefix: str = "") -> str:
+        """Return a text field of so many lower-case hexadecimal digits behind a prefix."""
+        value = self._left.pop(name, None)
+        if type(value) is not str:
+            self.fail(name, "is missing" if value is None else "is not text")
+        if not is_hex(value, digits, prefix=prefix):
+            self.fail(name, f"is not {prefix and prefix + ' and '}{digits} hexadecimal digits")
         return value
 
     def optional_text(self, name: str, *, max_length: int = 1024) -> str:
@@ -101,11 +111,8 @@ class Fields:
     ) -> bytes:
         """Return the bytes of a base64 field (standard alphabet, padded)."""
         text = self.text(name, max_length=max_length * 4 // 3 + 4)
-        try:
-            raw = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            self.fail(name, "is not base64")
-        if base64.b64encode(raw).decode() != text:
+        raw = unb64(text)
+        if raw is None:
             self.fail(name, "is not canonical base64")
         if length is not None and len(raw) != length:
             self.fail(name, f"has {len(raw)} bytes, expected {length}")
@@ -167,4 +174,23 @@ class Fields:
 
 def b64(raw: bytes) -> str:
     """Return canonical base64 text of bytes."""
-    return base64.b64encode(raw).decode()
+    return binascii.b2a_base64(raw, newline=False).decode()
+
+
+def unb64(text: str) -> bytes | None:
+    """Return the bytes of canonical base64 (RFC 4648, padded), or None for any other text."""
+    try:
+        data = text.encode("ascii")
+        raw = binascii.a2b_base64(data, strict_mode=True)
+    except ValueError:  # other letters; binascii.Error is one
+        return None
+    return raw if binascii.b2a_base64(raw, newline=False) == data else None
+
+
+def is_hex(text: str, digits: int, *, prefix: str = "") -> bool:
+    """Tell whether a text is so many lower-case hexadecimal digits behind a prefix."""
+    return (
+        len(text) == len(prefix) + digits
+        and text.startswith(prefix)
+        and not text[len(prefix) :].strip("0123456789abcdef")
+    )

@@ -45,6 +45,8 @@ def loads(data: bytes, *, what: str, max_bytes: int) -> Json:
         # so few brackets cannot nest deeper
         if data.count(b"{") + data.count(b"[") >= MAX_DEPTH:
             _check_depth(value)
+        if b"\\u" in data:
+            _ENCODER.encode(value).encode()  # half a surrogate pair is no text (RFC 7493)
     except (ValueError, RecursionError) as error:
         raise MalformedError(
             f"{what} is not valid JSON: {_reason(error)}", remedy="fetch an intact copy"
@@ -71,19 +73,43 @@ def canonical(value: object) -> bytes:
         >>> canonical({"b": 1.0, "a": "x"})
         b'{"a":"x","b":1}'
     """
-    if _is_plain(value):
-        text = _ENCODER.encode(value)
-        if text.isascii():
-            return text.encode()
-    import rfc8785
-
     try:
+        if _is_plain(value):
+            text = _ENCODER.encode(value)
+            if text.isascii():
+                return text.encode()
+        import rfc8785
+
         return rfc8785.dumps(value)  # type: ignore[arg-type]
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
         raise InputError(
             f"the value has no canonical JSON form: {error}",
             remedy="use text, booleans, numbers below 2^53, lists and objects",
         ) from None
+
+
+def loads_canonical(data: bytes, *, what: str, max_bytes: int) -> dict[str, Json]:
+    """Parse a JSON object that must be in canonical form (RFC 8785); see `loads`.
+
+    Raises:
+        MalformedError: The bytes are not such JSON, or another form of it.
+    """
+    flat = data.count(b"{") + data.count(b"[") < MAX_DEPTH
+    if flat and len(data) <= max_bytes and data.isascii():
+        try:
+            value = _PLAIN.decode(data.decode())
+            # a key named twice, another order or spelling: none of them comes out as it went in
+            if type(value) is dict and _ENCODER.encode(value).encode() == data:
+                return value
+        except (ValueError, RecursionError):
+            pass  # what is wrong, or out of the ordinary, is said below
+    found = loads_object(data, what=what, max_bytes=max_bytes)
+    if not is_canonical(data, found):
+        raise MalformedError(
+            f"the {what} is not canonical JSON (RFC 8785)",
+            remedy="fetch an intact copy of the document",
+        )
+    return found
 
 
 def is_canonical(data: bytes, value: Mapping[str, Json]) -> bool:
@@ -120,6 +146,24 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if value - value != 0:  # infinite
+        raise ValueError(f"{text[:40]} is beyond what a number holds")
+    return value
+
+
+def _no_float(text: str) -> NoReturn:
+    raise ValueError(f"{text[:40]} is not a whole number")
+
+
+def _near(text: str) -> int:
+    value = int(text)
+    if not -MAX_INTEGER <= value <= MAX_INTEGER:
+        raise ValueError(f"{text[:40]} is beyond what a number holds exactly")
+    return value
+
+
 def _check_depth(value: Json) -> None:
     level: list[Json] = [value]
     for _ in range(MAX_DEPTH):
@@ -138,10 +182,15 @@ def _check_depth(value: Json) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start} is not UTF-8"
+    if isinstance(error, UnicodeEncodeError):
+        return "a text holds half a surrogate pair"
     if isinstance(error, RecursionError):
         return f"nested deeper than {MAX_DEPTH}"
     return str(error)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+)
+_PLAIN = json.JSONDecoder(parse_constant=_no_constant, parse_float=_no_float, parse_int=_near)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))

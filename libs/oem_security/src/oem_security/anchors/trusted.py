@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from oem_security.envelope.dsse import open_payload, seal_payload
 from oem_security.envelope.policy import PayloadType
 from oem_security.errors import LicenseError
-from oem_security.fields import Fields, b64
+from oem_security.fields import Fields, b64, is_hex
 from oem_security.files import read_bounded, write_atomic
 from oem_security.keys.key import Algorithm, PublicKey, Purpose
 from oem_security.keys.keyring import Keyring
@@ -58,7 +57,7 @@ class Anchors:
         transport = fields.bytes_b64("transport", length=32)
         texts = fields.texts("older", max_items=16, max_length=64) if fields.has("older") else ()
         fields.done()
-        if not all(re.fullmatch("[0-9a-f]{64}", text) for text in texts):
+        if not all(is_hex(text, 64) for text in texts):
             fields.fail("older", "holds something else than Ed25519 keys")
         older = tuple(PublicKey(Algorithm.ED25519, bytes.fromhex(text)) for text in texts)
         return cls(PublicKey(Algorithm.ED25519, raw), transport, older)

@@ -9,14 +9,13 @@ Source: DSSE v1 protocol, https://github.com/secure-systems-lab/dsse; RFC 8785.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 
 from oem_security.envelope.policy import (
     POLICIES,
     PayloadType,
+    Pin,
     Pins,
     Policy,
     Role,
@@ -25,9 +24,9 @@ from oem_security.envelope.policy import (
     site_signers,
 )
 from oem_security.errors import MalformedError, SealError
-from oem_security.fields import b64
+from oem_security.fields import b64, unb64
 from oem_security.keys.keyring import Keyring
-from oem_security.strict_json import Json, canonical, is_canonical, loads_object
+from oem_security.strict_json import Json, canonical, loads_canonical, loads_object
 from oem_security.values import dataclass
 
 _MAX_SIGNATURES = 8
@@ -115,13 +114,7 @@ def open_envelope(data: bytes, payload_type: PayloadType, pins: Pins) -> Verifie
     payload = _payload_of(outer, payload_type, policy)
     signatures = _signatures_of(outer)
     key_ids = _check_signatures(signatures, pae(payload_type.value, payload), policy, pins)
-    value = loads_object(payload, what="payload", max_bytes=policy.max_bytes)
-    if not is_canonical(payload, value):
-        raise MalformedError(
-            "the payload is not canonical JSON (RFC 8785)",
-            where=payload_type.value,
-            remedy="fetch an intact copy of the document",
-        )
+    value = loads_canonical(payload, what="payload", max_bytes=policy.max_bytes)
     return Verified(payload_type, payload, value, key_ids)
 
 
@@ -246,8 +239,10 @@ def _check_signatures(
     signatures: list[tuple[str, bytes]], message: bytes, policy: Policy, pins: Pins
 ) -> dict[Role, str]:
     signed: dict[Role, str] = {}
+    by_id = _pins_by_id(policy, pins)
     for index, (key_id, signature) in enumerate(signatures):
-        role = _role_of(key_id, signature, message, policy, pins)
+        held = (r for r, pin in by_id.get(key_id, ()) if pin.verifies(signature, message))
+        role = next(held, None)
         if role is None:
             raise SealError(
                 f"the signature by key {key_id!r} does not hold",
@@ -272,28 +267,20 @@ def _check_signatures(
     return signed
 
 
-def _role_of(
-    key_id: str, signature: bytes, message: bytes, policy: Policy, pins: Pins
-) -> Role | None:
+def _pins_by_id(policy: Policy, pins: Pins) -> dict[str, list[tuple[Role, Pin]]]:
     """The key id narrows the search; the pinned key alone says algorithm and role."""
+    found: dict[str, list[tuple[Role, Pin]]] = {}
     for role in (*policy.required, *policy.optional):
         for pin in pins.get(role, ()):
-            if (
-                pin.key_id == key_id
-                and pin.algorithm is role.algorithm
-                and pin.verifies(signature, message)
-            ):
-                return role
-    return None
+            if pin.algorithm is role.algorithm:
+                found.setdefault(pin.key_id, []).append((role, pin))
+    return found
 
 
 def _decode(value: Json, where: str, max_bytes: int) -> bytes:
     if isinstance(value, str) and len(value) <= max_bytes * 4 // 3 + 8:
-        try:
-            raw = base64.b64decode(value, validate=True)
-        except (binascii.Error, ValueError):
-            raw = b""
-        if base64.b64encode(raw).decode() == value and len(raw) <= max_bytes:
+        raw = unb64(value)
+        if raw is not None and len(raw) <= max_bytes:
             return raw
     raise MalformedError(
         f"not canonical base64 of at most {max_bytes} bytes",

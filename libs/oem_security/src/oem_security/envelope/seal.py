@@ -135,7 +135,7 @@ def read_seal(sidecar: Path, keyring: Keyring) -> SealedFile:
     sealed = SealedFile(
         name=fields.text("name", pattern=r"[^/\\\0]+"),
         size=fields.integer("size", 0, 1 << 52),
-        sha384=fields.text("sha384", pattern="[0-9a-f]{96}"),
+        sha384=fields.hex("sha384", 96),
         media_type=fields.text("media_type"),
         claims=fields.mapping("claims"),
         sealed_at=fields.text("sealed_at", max_length=40),

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import hmac
 import os
-import re
 import sys
 from collections.abc import Iterable, Mapping
+from hmac import compare_digest
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from oem_security.envelope.dsse import open_payload, seal_payload
 from oem_security.envelope.policy import PayloadType
 from oem_security.errors import FingerprintError
-from oem_security.fields import Fields
+from oem_security.fields import Fields, is_hex
 from oem_security.files import read_bounded, write_atomic
 from oem_security.keys.keyring import Keyring
 from oem_security.values import dataclass, replace
@@ -38,7 +37,6 @@ DIGEST_HEX = 48
 MANDATORY = frozenset({"machine_id"})
 DEGRADED_SHARE = 0.75
 REBIND_SHARE = 0.5
-_HEX = re.compile(f"[0-9a-f]{{{DIGEST_HEX}}}")
 
 
 class Probe(Protocol):
@@ -126,13 +124,13 @@ class Fingerprint:
     @classmethod
     def from_fields(cls, fields: Fields) -> Fingerprint:
         """Return the fingerprint that a document states."""
-        salt = fields.text("salt", pattern="[0-9a-f]{32}")
+        salt = fields.hex("salt", 32)
         digests = fields.mapping("digests")
         fields.done()
         for name, digest in digests.items():
-            if name not in WEIGHTS or not isinstance(digest, str) or not _HEX.fullmatch(digest):
+            if name not in WEIGHTS or type(digest) is not str or not is_hex(digest, DIGEST_HEX):
                 fields.fail("digests", f"has a malformed component {name!r}")
-        return cls(salt, {name: str(digest) for name, digest in digests.items()})
+        return cls(salt, cast("dict[str, str]", digests))
 
 
 class Match(enum.Enum):
@@ -214,20 +212,15 @@ def compare(
 
 def compare_digests(expected: Mapping[str, str], now: Mapping[str, str]) -> FingerprintVerdict:
     """Compare two sets of digests of one salt, as a vendor does who never sees the device."""
-    missing = tuple(sorted(set(expected) - set(now)))
-    changed = tuple(
-        sorted(
-            name
-            for name, digest in expected.items()
-            if name in now and not hmac.compare_digest(digest, now[name])
-        )
-    )
+    off = [n for n, digest in expected.items() if not compare_digest(digest, now.get(n, ""))]
+    if expected and not off:
+        return FingerprintVerdict(Match.MATCH, 1.0, (), ())
+    missing = tuple(sorted(name for name in off if name not in now))
+    changed = tuple(sorted(name for name in off if name in now))
     total = sum(WEIGHTS[name] for name in expected)
     lost = sum(WEIGHTS[name] for name in (*missing, *changed))
     share = (total - lost) / total if total else 0.0
-    if not missing and not changed and total:
-        match = Match.MATCH
-    elif MANDATORY & {*missing, *changed} or share < REBIND_SHARE:
+    if MANDATORY & {*missing, *changed} or share < REBIND_SHARE:
         match = Match.MISMATCH
     else:
         match = Match.DEGRADED if share >= DEGRADED_SHARE else Match.REBIND_REQUIRED
@@ -266,4 +259,4 @@ def load_fingerprint(path: Path, keyring: Keyring) -> Fingerprint:
 def _digest(salt: str, component: str, text: str) -> str:
     # the salt is public and of one length, so that nothing but a hash is needed
     data = b"oem-device-v1\0" + bytes.fromhex(salt) + f"{component}\0{text}".encode()
-    return hashlib.sha384(data).hexdigest()[:DIGEST_HEX]
+    return hashlib.sha384(data).digest()[: DIGEST_HEX // 2].hex()

@@ -44,14 +44,16 @@ class LinuxProbe:
         return "\n".join(line for line in lines if line.split(":")[0].strip() in wanted)
 
     def _mac(self) -> str:
-        links = sorted((self.root / "sys/class/net").glob("*"))
+        links = _names(self.root / "sys/class/net")
         # a virtual adapter has no device behind it
         addresses = [_text(link / "address") for link in links if (link / "device").exists()]
         return "\n".join(a for a in addresses if a.strip("0:"))
 
     def _disk(self) -> str:
         serials = []
-        for block in sorted((self.root / "sys/block").glob("*")):
+        for block in _names(self.root / "sys/block"):
+            if _text(block / "removable") == "1":
+                continue  # a stick that is plugged in, such as the one the licence came on
             for name in ("device/serial", "serial", "device/wwid", "wwid"):
                 found = _text(block / name)
                 if found:
@@ -69,6 +71,13 @@ def linux_probes(root: Path = Path("/")) -> tuple[Probe, ...]:
     from oem_security.fingerprint.tpm import TpmProbe
 
     return (*probes, TpmProbe(tpm))
+
+
+def _names(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _text(path: Path) -> str:

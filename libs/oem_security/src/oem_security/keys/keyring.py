@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import enum
 import hmac
 import json
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from oem_security.clock import NS_PER_SECOND, Clock, SystemClock, rfc3339
 from oem_security.errors import InputError, KeyringError, StateError
-from oem_security.fields import Fields
+from oem_security.fields import Fields, b64
 from oem_security.files import (
     PRIVATE_FILE,
     exclusive,
@@ -146,9 +145,9 @@ class Keyring:
         if (fields.text("format"), fields.integer("version", 1, 1)) != ("oem-keyring", 1):
             fields.fail("format", "is not oem-keyring version 1")
         kind = fields.choice("kind", KeyringKind)
-        identity = fields.text("id", pattern="[0-9a-f]{16}")
+        identity = fields.hex("id", 16)
         epochs = tuple(_read_epoch(entry) for entry in fields.objects("keys"))
-        mac = fields.text("mac", pattern="[0-9a-f]{96}")
+        mac = fields.hex("mac", 96)
         fields.done()
         keyring = cls(directory, kind, identity, epochs)
         if not hmac.compare_digest(keyring._mac(), mac):
@@ -288,7 +287,7 @@ class Keyring:
                     "created": rfc3339(epoch.created_ns),
                     "interval_days": epoch.rule.interval_days,
                     "warn_days": epoch.rule.warn_days,
-                    "secret": base64.b64encode(epoch.secret).decode(),
+                    "secret": b64(epoch.secret),
                 }
                 for epoch in self.epochs
             ],

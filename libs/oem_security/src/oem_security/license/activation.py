@@ -187,7 +187,7 @@ def write_usb(volume: Path, envelope: bytes) -> Path:
     """
     _require_volume(volume)
     claims = Fields(peek_payload(envelope, PayloadType.LICENSE), "licence")
-    path = _usb_file(volume, claims.text("site", pattern="[0-9a-f]{16}"))
+    path = _usb_file(volume, claims.hex("site", 16))
     write_atomic(path, pack_activation(envelope).encode() + b"\n")
     return path
 

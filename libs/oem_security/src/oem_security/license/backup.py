@@ -146,14 +146,14 @@ def read_backup(path: Path, passphrase: str) -> tuple[LicenseBackup, dict[str, b
             remedy="check the passphrase, or use another copy of the backup",
         ) from None
     fields = Fields(loads(vault.get(_LIST).encode(), what="backup", max_bytes=1 << 20), "backup")
-    site, made = fields.text("site", pattern="[0-9a-f]{16}"), fields.text("made", max_length=40)
+    site, made = fields.hex("site", 16), fields.text("made", max_length=40)
     files, content = [], {}
     names = set(vault.names())
     for index, entry in enumerate(fields.objects("files", max_items=_MAX_FILES)):
         file = BackupFile(
             entry.text("path"),
             entry.integer("size", 0, _MAX_FILE),
-            entry.text("sha384", pattern="[0-9a-f]{96}"),
+            entry.hex("sha384", 96),
         )
         entry.done()
         require_path(file.path)

@@ -101,7 +101,7 @@ def fold(records: Iterable[Record], where: str = "registry") -> Registry:
 
 
 def _approved(state: Registry, fields: Fields) -> Registry:
-    nonce = fields.text("nonce", pattern="[0-9a-f]{32}")
+    nonce = fields.hex("nonce", 32)
     if not fields.text("approved_by").strip():
         raise _wrong("nobody approved it")
     if nonce in state.nonces:

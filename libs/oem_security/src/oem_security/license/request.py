@@ -111,13 +111,13 @@ def read_request(data: bytes, vendor: Keyring) -> LicenseRequest:
     fields.take("device_key")
     fields.take("site_key")
     found = LicenseRequest(
-        site=fields.text("site", pattern="[0-9a-f]{16}"),
+        site=fields.hex("site", 16),
         fingerprint=Fingerprint.from_fields(fields.object("fingerprint")),
         features=fields.texts("features"),
         created=fields.text("created", max_length=40),
         device_key=device_key,
-        nonce=fields.text("nonce", pattern="[0-9a-f]{32}"),
-        replaces=fields.text("replaces", pattern=LICENSE_ID) if fields.has("replaces") else "",
+        nonce=fields.hex("nonce", 32),
+        replaces=fields.hex("replaces", 16, prefix=LICENSE_ID) if fields.has("replaces") else "",
     )
     fields.done()
     return found

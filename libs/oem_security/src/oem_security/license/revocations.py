@@ -86,7 +86,7 @@ def parse_revocations(value: Json) -> RevocationList:
     for entry in fields.objects("licenses", max_items=_MAX_ENTRIES):
         entries.append(
             Revoked(
-                entry.text("license_id", pattern=LICENSE_ID),
+                entry.hex("license_id", 16, prefix=LICENSE_ID),
                 entry.integer("revision", 1, 1 << 30),
                 entry.text("reason", max_length=200),
             )

@@ -127,22 +127,22 @@ def write_state(path: Path, keyring: Keyring, state: LicenseState) -> None:
 
 def _state(text: str) -> LicenseState:
     """Return the state of a text that this site authenticated; it is one line of `name=value`."""
-    found = dict(part.split("=", 1) for part in text.split(" "))
-    if tuple(found) != _NAMES:
-        raise ValueError(f"not the fields of this version: {', '.join(found)}")
-
-    def seconds(name: str) -> int:
-        return int(found[name]) * NS_PER_SECOND
-
+    names, values = zip(*[part.split("=", 1) for part in text.split(" ")], strict=True)
+    if names != _NAMES:
+        raise ValueError(f"not the fields of this version: {', '.join(names)}")
+    floor, candidate, signed, issued, revision, list_number, *rest = values
+    anchors, vendor, listed, until, device, step = rest
     return LicenseState(
-        time=TimeFloor(seconds("floor"), seconds("candidate"), seconds("signed")),
-        issued_ns=seconds("issued"),
-        revision=int(found["revision"]),
-        list_number=int(found["list_number"]),
-        anchors_sha384=found["anchors"],
-        vendor=found["vendor"],
-        list_sha384=found["list"],
-        lease=Lease(seconds("lease_until"), found["lease_device"], int(found["lease_step"])),
+        TimeFloor(
+            int(floor) * NS_PER_SECOND, int(candidate) * NS_PER_SECOND, int(signed) * NS_PER_SECOND
+        ),
+        int(issued) * NS_PER_SECOND,
+        int(revision),
+        int(list_number),
+        anchors,
+        vendor,
+        listed,
+        Lease(int(until) * NS_PER_SECOND, device, int(step)),
     )
 
 

@@ -16,7 +16,8 @@ from oem_security.values import dataclass, replace
 MAX_DAYS = 3660
 MAX_GRACE_DAYS = 90
 MAX_SEATS = 10_000
-LICENSE_ID = "lic-[0-9a-f]{16}"
+LICENSE_ID = "lic-"
+"""A licence's identifier begins so; 16 hexadecimal digits follow."""
 _WORD = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
 
 
@@ -192,8 +193,8 @@ class License:
         if not_after <= issued:
             fields.fail("not_after", "is not after the issue")
         found = cls(
-            license_id=fields.text("license_id", pattern=LICENSE_ID),
-            site=fields.text("site", pattern="[0-9a-f]{16}"),
+            license_id=fields.hex("license_id", 16, prefix=LICENSE_ID),
+            site=fields.hex("site", 16),
             issued_ns=issued,
             not_after_ns=not_after,
             fingerprint=Fingerprint.from_fields(fields.object("fingerprint")),
@@ -214,7 +215,7 @@ class License:
                 fallbacks=_fallbacks(fields),
             ),
             revision=number("revision", 1, 1 << 30, 1),
-            nonce=fields.text("nonce", pattern="[0-9a-f]{32}") if fields.has("nonce") else "",
+            nonce=fields.hex("nonce", 32) if fields.has("nonce") else "",
             list_number=number("list_number", 0, 1 << 40, 0),
             trial_until_ns=trial,
             maintenance_until_ns=maintenance,

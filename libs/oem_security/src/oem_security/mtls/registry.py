@@ -133,7 +133,7 @@ def _read_entry(fields: Fields) -> Issued:
         serial=fields.text("serial", pattern="[0-9a-f]{1,40}"),
         not_before=times["not_before"],
         not_after=times["not_after"],
-        sha256=fields.text("sha256", pattern="[0-9a-f]{64}"),
+        sha256=fields.hex("sha256", 64),
         revoked=fields.text("revoked", max_length=40),
         alternative=fields.texts("alternative"),
     )

@@ -216,7 +216,7 @@ def _split(text: str) -> tuple[bytes, bytes, bytes]:
 def _parse(payload: bytes) -> Token:
     fields = Fields(loads(payload, what="token", max_bytes=MAX_TOKEN_BYTES), "token")
     token = Token(
-        token_id=fields.text("jti", pattern="[0-9a-f]{24}"),
+        token_id=fields.hex("jti", 24),
         audience=fields.text("aud"),
         subject=fields.text("sub"),
         roles=tuple(fields.texts("roles")),
