@@ -54,16 +54,15 @@ def apply_evidence(order: Order, seen: VenueOrder, now_ns: int) -> Applied:
     quantity = order.quantity if seen.quantity is None else seen.quantity
     if (wrong := _impossible(order, seen, quantity)) is not None:
         return quarantined(order, wrong, now_ns)
-    fresh = order.new_fills(seen.fills)
+    fresh = order.new_fills(seen.fills) if seen.fills else ()
     fills = order.fills + fresh
-    by_trade = sum((fill.quantity for fill in fills), _ZERO)
+    by_trade = sum((fill.quantity for fill in fills), _ZERO) if fills else _ZERO
     filled = max(seen.filled_quantity, by_trade, order.filled_quantity)
     if filled > quantity:
         return quarantined(order, f"executed {filled} of {quantity}", now_ns)
     backwards = _retold(order, seen.fills)
-    told = max(
-        seen.filled_quantity, sum((q for _, q in {(f.key, f.quantity) for f in seen.fills}), _ZERO)
-    )
+    named = {(f.key, f.quantity) for f in seen.fills} if seen.fills else ()
+    told = max(seen.filled_quantity, sum((q for _, q in named), _ZERO))
     if told < order.filled_quantity:
         backwards = backwards or f"filled went back from {order.filled_quantity} to {told}"
     state = _state(seen.state, filled, quantity)
@@ -75,7 +74,7 @@ def apply_evidence(order: Order, seen: VenueOrder, now_ns: int) -> Applied:
     notional = max(
         order.filled_notional,
         seen.filled_notional if seen.filled_notional is not None else _ZERO,
-        sum((fill.notional for fill in fills), _ZERO),
+        sum((fill.notional for fill in fills), _ZERO) if fills else _ZERO,
     )
     known = order.changed(
         state=state,
@@ -155,7 +154,7 @@ def _impossible(order: Order, seen: VenueOrder, quantity: Decimal) -> str | None
 
 def _retold(order: Order, fills: tuple[Fill, ...]) -> str:
     """Return which known trade is told with other numbers now; empty for none."""
-    known = {fill.key: fill for fill in order.fills}
+    known = {fill.key: fill for fill in order.fills} if fills else {}
     for fill in fills:
         before = known.get(fill.key, fill)
         if (before.quantity, before.price) != (fill.quantity, fill.price):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from oem_exec.errors import InvalidOrder
+from oem_exec.model.copies import with_changes
 from oem_exec.model.enums import OrderType, Side, TimeInForce
 
 _MAX_ID = 64
@@ -123,11 +124,7 @@ class OrderIntent:
 
     def stamped(self, created_ns: int) -> OrderIntent:
         """Return the intent with the time it was made; its numbers were checked when it was."""
-        made = object.__new__(OrderIntent)
-        for name in OrderIntent.__slots__:
-            object.__setattr__(made, name, getattr(self, name))
-        object.__setattr__(made, "created_ns", created_ns)
-        return made
+        return with_changes(self, {"created_ns": created_ns})
 
     def same_order(self, other: OrderIntent) -> bool:
         """Return whether both ask for the same thing, whenever they were made."""
