@@ -165,6 +165,28 @@ def test_tables_of_others_become_the_sealed_report_in_one_command(
     assert run([*check, "--input", str(funding)]) == 1
 
 
+def test_an_account_sets_the_fee_that_a_fill_does_not_tell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = 1_660_000_000 * 10**9
+    given = files(
+        tmp_path,
+        [order(venue="binance", decision_time_ns=at, arrival_time_ns=at, end_time_ns=at + 9)],
+        [fill(time_ns=at + 1, price=Decimal(100), quantity=Decimal(1))],
+    )
+    table = pq.read_table(given[3])
+    for name in ("fee_amount", "fee_asset"):
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, pa.nulls(1, pa.string()))
+    pq.write_table(table, given[3])
+    fees = {}
+    for flags in ((), ("--fee-tier", "binance=VIP 4", "--fees-paid-in", "binance=BNB")):
+        assert run(["tco", "cost", *given, *flags, "--json"]) == 0
+        fees[flags] = json.loads(capsys.readouterr().out)["totals"]["USDT"]["fees"][0]
+    # taker: 0.1 %, and 0.04 % with 25 % off
+    assert list(fees.values()) == ["0.10000000", "0.03000000"]
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -179,6 +201,8 @@ def test_tables_of_others_become_the_sealed_report_in_one_command(
         (["--quotes", "nowhere.csv"], "there is no such file"),
         (["--column", "fills.price=p"], "fills lacks price"),
         (["--by", "moon"], "no column moon"),
+        (["--fee-tier", "binance"], "is no NAME=VALUE"),
+        (["--volume-30d", "binance=much"], "'much' is no amount"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(

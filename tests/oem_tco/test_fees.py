@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oem_tco import FeeAccount, FeeBook, Provenance
+from oem_tco import FeeAccount, FeeBook, InputError, Provenance, traded_volume
 from oem_tco.errors import ScheduleError
 from oem_tco.fees.schedule import load_schedule
 
@@ -138,3 +138,30 @@ def test_a_rebate_that_no_schedule_vouches_for_is_not_assumed() -> None:
     )
     assert rebate.low_rate < Decimal("-0.00025") < 0 < rebate.rate < rebate.high_rate
     assert cost.low_rate < cost.rate == Decimal("0.00075") < cost.high_rate
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 70), st.integers(0, 10**6)), max_size=20), st.integers(0, 70)
+)
+def test_the_traded_volume_rolls_over_thirty_days(trades: list[tuple[int, int]], at: int) -> None:
+    day = 86_400 * 10**9
+    found = traded_volume(((t * day, Decimal(n)) for t, n in trades), at * day)
+    assert found == sum(n for t, n in trades if at - 30 < t < at)
+
+
+def test_a_volume_that_cannot_be_is_refused() -> None:
+    for trades, days in (([(1, Decimal(-1))], 30), ([(1, Decimal("NaN"))], 30), ([], 0)):
+        with pytest.raises(InputError):
+            traded_volume(trades, 5, days=days)
+
+
+def test_a_tier_by_volume_comes_before_the_discount_of_the_fee_asset() -> None:
+    shipped = FeeBook.shipped()
+    at = dt.date(2022, 6, 1)
+    traded = traded_volume([(1, Decimal(20_000_000))], 2)
+    account = FeeAccount(volume_30d=traded, holdings={"BNB": Decimal(500)}, pay_fees_in="BNB")
+    found = shipped.commission("binance", "spot", "maker", at, account)
+    # VIP 3 is 0.07 %, and 25 % off it
+    assert (found.tier, found.rate, found.discount) == (
+        "VIP 3", Decimal("0.0007") * Decimal("0.75"), Decimal("0.75"),
+    )  # fmt: skip

@@ -266,6 +266,18 @@ def test_a_missing_fee_comes_from_the_schedule_in_effect_never_0() -> None:
     assert unknown.orders.column("fees_minor").to_pylist()[0] > 0
 
 
+def test_fees_in_a_venues_own_sign_are_put_right_where_its_schedule_says_so() -> None:
+    orders = [order(order_id="o1", venue="okx"), order(order_id="o2", venue="binance")]
+    fills = [
+        fill(fill_id=f"f{i}", order_id=f"o{i}", fee_amount=D(amount))
+        for i, amount in ((1, "-0.4"), (2, "0.4"))
+    ]
+    both = cost(fills, orders, rules=CostRules(fees=FeeRules(as_reported=True)))
+    assert both.orders.column("fees_minor").to_pylist() == [40_000_000, 40_000_000]
+    plain = cost(fills, orders)
+    assert plain.orders.column("fees_minor").to_pylist() == [-40_000_000, 40_000_000]
+
+
 def test_currencies_are_never_added_and_huge_amounts_are_refused() -> None:
     several = cost([fill()], [order(), order(order_id="o2", currency="EUR")])
     assert named(several)["mixed_currencies"] == ("noted", [0, 1])

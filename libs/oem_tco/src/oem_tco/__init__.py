@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from oem_tco.decision.record import ReplayResult, choice_records, decision_records, replay
     from oem_tco.decision.smoke import SmokeCase, SmokeResult, smoke
     from oem_tco.errors import InputError, LedgerError, OemTcoError, ReplayError, ReportError
-    from oem_tco.fees.book import Commission, FeeAccount, FeeBook
+    from oem_tco.fees.book import Commission, FeeAccount, FeeBook, traded_volume
     from oem_tco.impact.almgren_2005 import AlmgrenImpact
     from oem_tco.impact.almgren_chriss import AlmgrenChriss, ExecutionPlan
     from oem_tco.impact.calibrate import (
@@ -167,7 +167,7 @@ _EXPORTS = {
         ".decision.record": "ReplayResult choice_records decision_records replay",
         ".decision.smoke": "SmokeCase SmokeResult smoke",
         ".errors": "InputError LedgerError OemTcoError ReplayError ReportError",
-        ".fees.book": "Commission FeeAccount FeeBook",
+        ".fees.book": "Commission FeeAccount FeeBook traded_volume",
         ".impact.almgren_2005": "AlmgrenImpact",
         ".impact.almgren_chriss": "AlmgrenChriss ExecutionPlan",
         ".impact.calibrate": "Coefficient LinearFit PowerLawFit fit_permanent fit_power_law "
@@ -354,6 +354,7 @@ __all__ = [
     "split_tables",
     "stress_costs",
     "symbol_markouts",
+    "traded_volume",
     "validate_report",
     "walk_costs_bps",
     "worst_orders",

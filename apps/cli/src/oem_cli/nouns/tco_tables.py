@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 _TABLES = ("orders", "fills", "quotes", "funding", "volume", "rates")
 _SHOWN = 20
+_ACCOUNT = (
+    ("--fee-tier", "TIER", "tier of the account"),
+    ("--volume-30d", "AMOUNT", "what the account traded in 30 days, in the schedule's currency"),
+    ("--fees-paid-in", "ASSET", "asset that fees are paid in"),
+)
 
 
 def add_cost(verbs: Verbs) -> None:
@@ -61,6 +67,15 @@ def add_cost(verbs: Verbs) -> None:
         help="by how many milliseconds a venue's clock is ahead of the site's; may be negative",
     )  # fmt: skip
     cost.add_argument("--fees", type=Path, metavar="DIR", help="folder of own fee schedules")
+    for flag, value, words in _ACCOUNT:
+        cost.add_argument(
+            flag, action="append", default=[], metavar=f"VENUE={value}",
+            help=f"{words}, where a fee has to come from the schedule; may be repeated",
+        )  # fmt: skip
+    cost.add_argument(
+        "--fees-as-reported", action="store_true",
+        help="fees have the sign of each venue's own reports (default: positive is a cost)",
+    )  # fmt: skip
     add_workers(cost)
     cost.add_argument(
         "--output", type=Path, metavar="DIR",
@@ -214,10 +229,43 @@ def _rules(args: argparse.Namespace) -> oem_tco.CostRules:
         convention=oem_tco.DelayConvention(args.delay),
         max_quote_age_ns=round(args.max_quote_age * 1e9),
         clock_ahead_ns={venue: round(ms * 1e6) for venue, ms in ahead.items()},
-        fees=oem_tco.FeeRules(book=fees),
+        fees=oem_tco.FeeRules(
+            book=fees, accounts=_accounts(args), as_reported=args.fees_as_reported
+        ),
         benchmarks=benchmarks,
         markouts_ns=tuple(round(s * 1e9) for s in horizons),
     )
+
+
+def _accounts(args: argparse.Namespace) -> dict[str, oem_tco.FeeAccount]:
+    import oem_tco
+
+    tiers, assets = (dict(_pairs(getattr(args, n), f"--{n.replace('_', '-')}"))
+                     for n in ("fee_tier", "fees_paid_in"))  # fmt: skip
+    volumes = {
+        venue: _decimal(amount, "--volume-30d")
+        for venue, amount in _pairs(args.volume_30d, "--volume-30d")
+    }
+    return {
+        venue: oem_tco.FeeAccount(
+            volume_30d=volumes.get(venue, Decimal(0)),
+            pay_fees_in=assets.get(venue, ""),
+            tier=tiers.get(venue, ""),
+        )
+        for venue in sorted({*tiers, *assets, *volumes})
+    }
+
+
+def _decimal(text: str, flag: str) -> Decimal:
+    import oem_tco
+
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0:
+        raise oem_tco.InputError(f"{text!r} is no amount", where=flag, remedy="give 0 or more")
+    return value
 
 
 def _pairs(given: list[str], flag: str) -> list[tuple[str, str]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 from oem_security.clock import NS_PER_SECOND
-from oem_tco.errors import ScheduleError
+from oem_tco.errors import InputError, ScheduleError
 from oem_tco.fees.schedule import (
     ScheduleVersion,
     SignConvention,
@@ -220,6 +220,40 @@ class FeeBook:
             if max(known) > 0:
                 rate, high = max(known), max(known) * Decimal("1.5")
         return Commission(rate, low, max(high, rate), "", "", Provenance.ESTIMATED, note=note)
+
+
+def traded_volume(trades: Iterable[tuple[int, Decimal]], at_ns: int, *, days: int = 30) -> Decimal:
+    """Return what was traded in the days before an instant, for `FeeAccount.volume_30d`.
+
+    The window rolls: it is open at its old end and does not hold the instant itself, so that a fill
+    is charged by what was traded before it. A venue that sets tiers once a day is asked with the
+    last midnight.
+
+    Args:
+        trades: UTC nanoseconds and notional in the schedule's `volume_currency`, any order.
+        at_ns: The instant.
+        days: Length of the window, above 0.
+
+    Raises:
+        InputError: A notional is negative or not finite, or the window is empty.
+
+    Example:
+        >>> day = 86_400 * NS_PER_SECOND
+        >>> traded_volume([(0, Decimal(5)), (day, Decimal(7)), (30 * day, Decimal(9))], 30 * day)
+        Decimal('7')
+    """
+    if days <= 0:
+        raise InputError(f"{days} days", where="days", remedy="give at least one day")
+    since = at_ns - days * 86_400 * NS_PER_SECOND
+    total = Decimal(0)
+    for time_ns, notional in trades:
+        if not notional.is_finite() or notional < 0:
+            raise InputError(
+                f"a notional is {notional}", where=f"trade at {time_ns}", remedy="give its size"
+            )
+        if since < time_ns < at_ns:
+            total += notional
+    return total
 
 
 def _in_effect(schedule: VenueSchedule, at_ns: int, symbol: str) -> ScheduleVersion | None:

@@ -27,11 +27,14 @@ class FeeRules:
         book: The fee schedules; None for those that come with the library.
         accounts: What each venue knows of the account, by venue.
         max_rate_age_ns: Age above which the rate of a fee asset does not count.
+        as_reported: Whether the fees have the sign of each venue's own reports, which its schedule
+            states; else positive is a cost at every venue.
     """
 
     book: FeeBook | None = None
     accounts: dict[str, FeeAccount] = field(default_factory=dict)
     max_rate_age_ns: int = 3600 * 10**9
+    as_reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,8 @@ def fill_fees(
             found = _converted(orders, fills, third, rules, rates)
             unit = unit.filled(found, third & found.present)
             unknown = third & ~found.present
-    amount, large = product_minor(fills.fee, unit)
+    fee = _as_cost(orders, fills, rules) if rules.as_reported else fills.fee
+    amount, large = product_minor(fee, unit)
     missing = ~fills.fee.present
     note = fills.decoder.note
     if missing.any():
@@ -155,6 +159,19 @@ def fill_fees(
         _estimate(orders, fills, guess, notional, rules, amount, low, high, provenance)
         large[guess] = False
     return FillFees(amount, low, high, provenance, large)
+
+
+def _as_cost(orders: Orders, fills: Fills, rules: FeeRules) -> Fixed:
+    """Return the fees with the sign of a cost, put right where a venue reports the other way."""
+    book = rules.book or FeeBook.shipped()
+    venue, market = (orders.names[name].take(fills.order) for name in ("venue", "market"))
+    sign = np.ones(len(fills), np.int64)
+    code = (venue.codes.astype(np.int64) + 1) * (len(market.words) + 1) + market.codes + 1
+    for one in np.unique(code).tolist():
+        rows = np.flatnonzero(code == one)
+        row = int(rows[0])
+        sign[rows] = int(book.fee_cost(venue.text(row), market.text(row), Decimal(1)))
+    return Fixed(fills.fee.ints * sign, fills.fee.digits, fills.fee.present)
 
 
 def _whose(orders: Orders, fills: Fills) -> tuple[Bools, Bools]:
