@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         VenueBusy,
     )
     from oem_risk.lab.backtest import VarBacktest, backtest_paths
+    from oem_risk.lab.executors import lab_executor
     from oem_risk.lab.report import report_json, write_lab_report
     from oem_risk.lab.result import LabResult, LimitUse, ProfileResult, StressedPaths
     from oem_risk.lab.run import run_lab
@@ -428,6 +429,7 @@ _EXPORTS = {
     "profile_from": ".limits.profile",
     "read_bars": ".data.bars",
     "report_json": ".lab.report",
+    "lab_executor": ".lab.executors",
     "run_lab": ".lab.run",
     "run_stress": ".stress.scenario",
     "shipped_profile": ".limits.profile",
@@ -635,6 +637,7 @@ __all__ = [
     "kupiec",
     "kupiec_exact",
     "kupiec_region",
+    "lab_executor",
     "liquidity_adjusted",
     "liquidity_of",
     "lognormal_tail",

@@ -36,6 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
                      "stay valid however often they are looked at")  # fmt: skip
     lab.add_argument("--most-paths", type=int, default=65_536, metavar="N",
                      help="most paths with --until-decided (default: 65536)")  # fmt: skip
+    lab.add_argument("--stress-paths", type=int, default=512, metavar="N",
+                     help="paths that each stress scenario is laid over, 0 for none "
+                     "(default: 512)")  # fmt: skip
     lab.add_argument("--model", choices=MODELS, default="stationary",
                      help="what the paths are drawn from, fitted to the history "
                      "(default: stationary, a bootstrap)")  # fmt: skip
@@ -54,6 +57,9 @@ def _workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=1, metavar="N",
                         help="processes that simulate; the report does not depend on it "
                         "(default: 1)")  # fmt: skip
+    parser.add_argument("--dask", metavar="ADDRESS",
+                        help="simulate on the Dask cluster of this scheduler, such as "
+                        "tcp://10.0.0.5:8786; local makes one of --workers processes")  # fmt: skip
 
 
 def run_lab(args: argparse.Namespace, out: Output) -> ExitCode:
@@ -66,6 +72,7 @@ def run_lab(args: argparse.Namespace, out: Output) -> ExitCode:
         return replace(
             settings,
             paths=args.paths,
+            stress_paths=args.stress_paths,
             most_paths=args.most_paths if args.until_decided else 0,
             path_model=PathKind(args.model),
             horizon_days=args.days,
@@ -80,6 +87,7 @@ def run_lab(args: argparse.Namespace, out: Output) -> ExitCode:
         profiles=None if args.profile == "all" else (args.profile,),
         settings=chosen,
         workers=args.workers,
+        dask=args.dask,
         progress=lambda done, total: out.progress("simulating", done, total),
     )
     result = files.result
@@ -99,6 +107,10 @@ def run_lab(args: argparse.Namespace, out: Output) -> ExitCode:
             "not_covered": result.not_covered,
             "profiles": {p.profile.name: p.verdict.value for p in result.profiles},
             "gates": {p.profile.name: p.drawdown_gate.as_json() for p in result.profiles},
+            "stressed_gates": {
+                p.profile.name: {s.scenario: s.gate.as_json() for s in p.stressed}
+                for p in result.profiles
+            },
             "json": str(files.json),
             "pdf": str(files.pdf),
             "decision_log": None if entered is None else str(entered[0]),
@@ -155,7 +167,7 @@ def run_reproduce(args: argparse.Namespace, out: Output) -> ExitCode:
     site = Site(args.site)
     report = args.report or site.paper_labs / "paper_labs.json"
     found = reproduce_site_lab(
-        site, report, data=args.data, workers=args.workers,
+        site, report, data=args.data, workers=args.workers, dask=args.dask,
         progress=lambda done, total: out.progress("simulating", done, total),
     )  # fmt: skip
     words = "JSON and PDF come out byte for byte" if found.same else "the report does not come out"

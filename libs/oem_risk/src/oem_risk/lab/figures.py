@@ -75,7 +75,7 @@ def _drawdowns(axes: Axes, result: ProfileResult, fixed_paths: int) -> None:
         high = np.where(events < n, betainccinv(events + 1, n - events, tail), 1.0)
     axes.fill_between(
         at * 100, np.maximum(low, _FLOOR), high, color=_PALE, linewidth=0,
-        label=f"{gate.confidence:.0%} interval",
+        label=f"{gate.confidence * 100:g} % interval",
     )  # fmt: skip
     axes.plot(at * 100, np.maximum(events / n, _FLOOR), color=_BLUE, linewidth=1.2,
               label=f"{n:,} paths")  # fmt: skip
@@ -91,12 +91,12 @@ def _drawdowns(axes: Axes, result: ProfileResult, fixed_paths: int) -> None:
     axes.set_xlim(0, at[-1] * 100)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y * 100:g} %"))
     axes.set_title(
-        f"P(drawdown ≥ {limit * 100:.3g} %) = {gate.estimate:.2%}, "
-        f"{gate.low:.2%} to {gate.high:.2%}",
+        f"P(drawdown ≥ {limit * 100:.3g} %) = {gate.estimate * 100:.2f} %, "
+        f"{gate.low * 100:.2f} % to {gate.high * 100:.2f} %",
         **_TEXT,
     )
     axes.set_xlabel("drawdown at least, % of the peak", **_TEXT)
-    axes.annotate(f"allowed {gate.limit:.0%}", (0.55, gate.limit), xytext=(2, 2), color=_RED,
+    axes.annotate(f"allowed {gate.limit * 100:g} %", (0.55, gate.limit), xytext=(2, 2), color=_RED,
                   xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=6.5,
                   va="bottom", bbox=_PLATE)  # fmt: skip
     axes.legend(loc="best", **_LEGEND)
@@ -128,7 +128,7 @@ def waterfall(result: ProfileResult) -> bytes:
         axes.axhline(limit, color=_RED, linewidth=0.9)
         axes.set_xticks(range(len(names)), [name.replace(" ", "\n", 1) for name in names])
         words = stress.scenario.replace("_", " ")
-        unsold = f", {stress.unsold:.0%} unsold" if stress.unsold > 0.005 else ""
+        unsold = f", {stress.unsold * 100:.0f} % unsold" if stress.unsold > 0.005 else ""
         axes.set_title(f"{words}: {stress.verdict.value}{unsold}", **_TEXT)
         top = max(top, float(np.maximum(starts, ends).max()), stress.loss * 100)
     panels[0].set_ylim(min(0.0, panels[0].get_ylim()[0]), top * 1.18)
@@ -140,15 +140,34 @@ def waterfall(result: ProfileResult) -> bytes:
 
 def stress_chart(result: LabResult) -> bytes:
     """Return the loss of every stress test and profile, with what the book took and each limit."""
+    names = [s.scenario.replace("_", " ") for s in result.profiles[0].stress]
+    losses = {p.profile.name: [(s.loss, s.slippage) for s in p.stress] for p in result.profiles}
+    return _grouped(result, names, losses, "Scenarios: loss")
+
+
+def replay_chart(result: LabResult) -> bytes:
+    """Return the deepest loss of every profile on every replayed day."""
+    names = [r.replay for r in result.profiles[0].suite.replays]
+    losses = {
+        p.profile.name: [(r.worst, r.slippage) for r in p.suite.replays] for p in result.profiles
+    }
+    return _grouped(result, names, losses, "Days replayed: deepest loss")
+
+
+def _grouped(
+    result: LabResult,
+    names: list[str],
+    losses: dict[str, list[tuple[float, float]]],
+    title: str,
+) -> bytes:
+    """Draw (loss, part of it that the book took) by profile for each name, with the limits."""
     figure = Figure(figsize=(WIDTH_IN, 2.2), dpi=_DPI)
     axes = figure.subplots()
-    names = [s.scenario.replace("_", " ") for s in result.profiles[0].stress]
     width = 0.8 / len(result.profiles)
     shades = ["#9dbfe3", "#5a93cf", "#2563a8", "#7d8794"]
     for i, profile in enumerate(result.profiles):
         at = np.arange(len(names)) + (i - (len(result.profiles) - 1) / 2) * width
-        loss = np.array([s.loss * 100 for s in profile.stress])
-        slip = np.array([s.slippage * 100 for s in profile.stress])
+        loss, slip = np.array(losses[profile.profile.name]).T * 100
         shade = shades[i % 4]
         axes.bar(at, loss - slip, width * 0.9, color=shade, label=profile.profile.name)
         axes.bar(at, slip, width * 0.9, bottom=loss - slip, color=shade, hatch="////",
@@ -156,9 +175,11 @@ def stress_chart(result: LabResult) -> bytes:
         axes.hlines([profile.profile.max_drawdown * 100] * len(names), at - width * 0.45,
                     at + width * 0.45, color=_RED, linewidth=1.4)  # fmt: skip
     axes.set_xticks(range(len(names)), names)
+    axes.axhline(0, color=_INK, linewidth=0.5)
     axes.set_ylabel("loss, % of equity", **_TEXT)
-    axes.set_title("Stress tests: loss (hatched: taken by the book), red: limit", **_TEXT)
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.2)
+    axes.set_title(f"{title} (hatched: taken by the book), red: drawdown limit", **_TEXT)
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, 0.0), high * 1.2)
     axes.legend(ncols=4, loc="upper right", **_LEGEND)
     return _png(figure, bottom_in=0.25)
 
@@ -170,7 +191,7 @@ def backtest_chart(test: VarBacktest) -> bytes:
     days = np.arange(len(test.var))
     axes.bar(days, test.returns * 100, 1.0, color=_GREY, linewidth=0, label="return of the day")
     axes.plot(days, -test.var * 100, color=_BLUE, linewidth=1.1,
-              label=f"value at risk {test.level:.0%}, forecast the day before")  # fmt: skip
+              label=f"value at risk {test.level * 100:g} %, forecast the day before")  # fmt: skip
     axes.plot(days[test.hits], test.returns[test.hits] * 100, "o", color=_RED, markersize=3.5,
               label=f"exceptions: {int(test.hits.sum())}, expected "
                     f"{len(days) * (1 - test.level):.1f}")  # fmt: skip

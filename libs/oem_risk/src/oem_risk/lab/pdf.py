@@ -3,71 +3,73 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 
-from reportlab.graphics.shapes import Drawing, Line, Rect
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
 from reportlab.lib.units import mm
+from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
+    BaseDocTemplate,
     Flowable,
-    Image,
     KeepTogether,
     Paragraph,
     SimpleDocTemplate,
     Spacer,
     Table,
-    TableStyle,
 )
 
 from oem_risk.lab.backtest import VarBacktest
-from oem_risk.lab.figures import backtest_chart, profile_figure, stress_chart, waterfall
+from oem_risk.lab.figures import backtest_chart, profile_figure, waterfall
+from oem_risk.lab.pdf_parts import (
+    BODY,
+    COLOURS,
+    HEADING,
+    RED,
+    SMALL,
+    bar_cell,
+    pct,
+    picture,
+    ruled,
+    verdict_cell,
+)
+from oem_risk.lab.pdf_stress import stress_pages, stressed_table
 from oem_risk.lab.result import LabResult, LimitUse, ProfileResult
-from oem_risk.lab.verdict import Verdict
 from oem_risk.paths.calibrate import PathKind
 from oem_security.clock import rfc3339
-
-_COLOURS = {Verdict.PASS: "#1a7f4b", Verdict.FAIL: "#b42318", Verdict.INCONCLUSIVE: "#9a6700"}
-_RULES = TableStyle(
-    [
-        ("FONTSIZE", (0, 0), (-1, -1), 8),
-        ("LINEBELOW", (0, 0), (-1, 0), 0.6, colors.HexColor("#1f2933")),
-        ("LINEBELOW", (0, 1), (-1, -1), 0.25, colors.HexColor("#d5dbe1")),
-        ("ALIGN", (1, 0), (-1, -1), "RIGHT"),
-        ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
-        ("TOPPADDING", (0, 0), (-1, -1), 2),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
-    ]
-)
 
 
 def report_pdf(result: LabResult, *, json_sha384: str) -> bytes:
     """Return the PDF of a lab result; it names the JSON report by its hash."""
-    styles = getSampleStyleSheet()
-    body = ParagraphStyle("body", parent=styles["BodyText"], fontSize=8.5, leading=11.5)
-    small = ParagraphStyle(
-        "small", parent=body, fontSize=7, leading=9, textColor=colors.HexColor("#52606d")
-    )
+    verdict = result.verdict
     story: list[Flowable] = [
-        Paragraph("Paper Labs", styles["Title"]),
-        Paragraph(_summary(result), body),
+        Paragraph(
+            f'<font size="18"><b>Paper Labs: <font color="{COLOURS[verdict]}">{verdict.value}'
+            "</font></b></font>",
+            HEADING,
+        ),
+        Spacer(1, 3 * mm),
+        *_synthetic(result),
+        Paragraph(_summary(result), BODY),
         Spacer(1, 3 * mm),
         _overview(result),
         Spacer(1, 3 * mm),
-        Paragraph(_READING, body),
-        _image(stress_chart(result), 2.2),
-        *_backtest(result.backtest, body),
+        Paragraph(_READING, BODY),
+        Paragraph(_together(result), BODY),
+        *_backtest(result.backtest),
+        *stress_pages(result),
     ]
-    heading = ParagraphStyle("profile", parent=body, fontSize=11, spaceBefore=8, spaceAfter=3)
-    story += [KeepTogether(_profile(profile, result, heading, body)) for profile in result.profiles]
+    for profile in result.profiles:
+        story += [Spacer(1, 4 * mm), KeepTogether(_profile(profile, result))]
     hashes = "<br/>".join(f"{symbol}: {digest}" for symbol, digest in result.hashes.items())
     story += [
         Spacer(1, 4 * mm),
         Paragraph(
-            f"Data, SHA-384<br/>{hashes}<br/>Report in JSON, SHA-384<br/>{json_sha384}", small
+            f"Data, SHA-384<br/>{hashes}<br/>Report in JSON, SHA-384<br/>{json_sha384}", SMALL
         ),
     ]
     buffer = io.BytesIO()
+    foot = partial(_foot, result, json_sha384)
     SimpleDocTemplate(
         buffer,
         pagesize=A4,
@@ -77,9 +79,36 @@ def report_pdf(result: LabResult, *, json_sha384: str) -> bytes:
         leftMargin=18 * mm,
         rightMargin=18 * mm,
         topMargin=16 * mm,
-        bottomMargin=16 * mm,
-    ).build(story)
+        bottomMargin=18 * mm,
+    ).build(story, onFirstPage=foot, onLaterPages=foot)
     return buffer.getvalue()
+
+
+def _foot(result: LabResult, json_sha384: str, canvas: Canvas, _: BaseDocTemplate) -> None:
+    """Mark each page with what it belongs to, so that none can be shown alone."""
+    canvas.saveState()
+    canvas.setFont("Helvetica", 7)
+    canvas.setFillColor(colors.HexColor("#52606d"))
+    words = f"Paper Labs, seed {result.settings.seed}, report {json_sha384[:16]}"
+    canvas.drawString(18 * mm, 10 * mm, words)
+    canvas.drawRightString(A4[0] - 18 * mm, 10 * mm, f"page {canvas.getPageNumber()}")
+    if result.synthetic:
+        canvas.setFillColor(colors.HexColor(RED))
+        canvas.drawCentredString(A4[0] / 2, 10 * mm, "SYNTHETIC DATA")
+    canvas.restoreState()
+
+
+def _synthetic(result: LabResult) -> list[Flowable]:
+    if not result.synthetic:
+        return []
+    names = ", ".join(s for s, report in result.data.items() if report.synthetic)
+    return [
+        Paragraph(
+            f'<font color="{RED}"><b>Made of synthetic data ({names}): it shows that the '
+            "machinery works, and says nothing of a real market.</b></font>",
+            BODY,
+        )
+    ]
 
 
 _MODELS = {
@@ -97,7 +126,7 @@ def _summary(result: LabResult) -> str:
     settings = result.settings
     origin = "<b>synthetic data</b>" if result.synthetic else "recorded data"
     start, end = (rfc3339(t)[:10] for t in result.span_ns)
-    strategies = ", ".join(f"{name} ({share:.0%})" for name, share in result.strategies)
+    strategies = ", ".join(f"{name} ({pct(share, 0)})" for name, share in result.strategies)
     paths = f"{settings.paths:,} paths"
     if settings.sequential:
         paths += f" or more, up to {settings.most_paths:,}, until decided,"
@@ -106,29 +135,43 @@ def _summary(result: LabResult) -> str:
         f"{_MODELS[settings.path_model]} {origin}, {start} to {end} "
         f"({', '.join(result.hashes)}). "
         f"Strategies: {strategies}. Cost of turnover {settings.cost_bps:g} bps. "
-        f"Seed {settings.seed}. Confidence {settings.confidence:.0%}."
+        f"Seed {settings.seed}. Confidence {pct(settings.confidence, 0)}."
     )
 
 
 _READING = (
-    "PASS means that the whole interval of the breach probability lies inside the limit and "
-    "that every stress test stays inside the drawdown limit; FAIL that the interval lies "
-    "outside, or a stress test does; INCONCLUSIVE that more paths are needed to tell."
+    "PASS means that the whole interval of the breach probability lies inside what is allowed, "
+    "undisturbed and under each scenario, and that every deciding stress test stays inside the "
+    "drawdown limit; FAIL that an interval lies outside, or a stress test does; INCONCLUSIVE that "
+    "more paths are needed to tell."
 )
 
 
-def _backtest(test: VarBacktest | None, body: ParagraphStyle) -> list[Flowable]:
+def _together(result: LabResult) -> str:
+    gates = sum(1 + len(profile.stressed) for profile in result.profiles)
+    wrong = 1 - result.settings.confidence
+    each = wrong if result.settings.sequential else wrong / 2
+    return (
+        f"A profile whose true breach probability is above the limit passes in at most "
+        f"{pct(each, 1)} of such reports, and so does the report as a whole: to pass, every gate "
+        f"must. That some of the {len(result.profiles)} profiles passes wrongly, were all of them "
+        f"bad, is at most {pct(min(1.0, each * len(result.profiles)), 1)}; that any of the {gates} "
+        f"gates is on the wrong side, at most {pct(min(1.0, each * gates), 1)}."
+    )
+
+
+def _backtest(test: VarBacktest | None) -> list[Flowable]:
     if test is None:
         return [
             Paragraph(
                 "The history is too short to back-test the paths' model: it needs 50 days of "
                 "forecasts after 100 days to make them from.",
-                body,
+                BODY,
             )
         ]
     found = "rejected" if test.rejected else "not rejected"
     return [
-        _image(backtest_chart(test), 2.2),
+        picture(backtest_chart(test), 2.2),
         Paragraph(
             f"Equal holding of all symbols, each day's forecast made from the {test.window} days "
             f"before it. Number of exceptions: p = {test.coverage.p_value:.3f} "
@@ -136,7 +179,7 @@ def _backtest(test: VarBacktest | None, body: ParagraphStyle) -> list[Flowable]:
             f"{test.independence.p_value:.3f} ({test.independence.method}); traffic light "
             f"{test.light.zone.value}. At 1 % the model is <b>{found}</b>. This does not decide "
             "the verdict: it says how far the paths can be believed.",
-            body,
+            BODY,
         ),
     ]
 
@@ -144,46 +187,56 @@ def _backtest(test: VarBacktest | None, body: ParagraphStyle) -> list[Flowable]:
 def _overview(result: LabResult) -> Table:
     rows: list[list[object]] = [
         [
-            "Profile", "Verdict", "P(drawdown breach)", "interval", "limit", "paths",
-            "median return", "worst stress",
+            "Profile", "verdict", "P(drawdown\nbreach)", "interval", "allowed", "paths",
+            "the same in\na scenario", "worst stress\ntest", "drawdown\nlimit",
+            "median\nreturn",
         ]
     ]  # fmt: skip
     for profile in result.profiles:
         gate = profile.drawdown_gate
+        stressed = [one.gate.estimate for one in profile.stressed]
         rows.append(
             [
                 profile.profile.name,
-                _coloured(profile.verdict),
-                f"{gate.estimate:.2%}",
-                f"{gate.low:.2%} – {gate.high:.2%}",
-                f"{gate.limit:.0%}",
+                verdict_cell(profile.verdict),
+                pct(gate.estimate),
+                f"{pct(gate.low)} – {pct(gate.high)}",
+                pct(gate.limit, 0),
                 f"{gate.paths:,}",
-                f"{profile.quantiles()['total_return']['q50']:+.2%}",
-                f"{max(s.loss for s in profile.stress):.1%}",
+                pct(max(stressed)) if stressed else "-",
+                pct(profile.suite.worst, 1),
+                pct(profile.profile.max_drawdown, 0),
+                pct(profile.quantiles()["total_return"]["q50"], sign=True),
             ]
         )
-    return Table(rows, style=_RULES, hAlign="LEFT")
+    return ruled(rows, [21, 24, 15.5, 26, 12, 12, 18, 19, 13.5, 13.5])
 
 
-def _profile(
-    result: ProfileResult, lab: LabResult, heading: ParagraphStyle, body: ParagraphStyle
-) -> list[Flowable]:
+def _profile(result: ProfileResult, lab: LabResult) -> list[Flowable]:
     gate, deep = result.drawdown_gate, result.drawdown
     words = (
-        f"95 % of the paths fall by less than {deep.value:.2%} from their peak "
-        f"({deep.low:.2%} to {deep.high:.2%} at {deep.confidence:.0%}). The "
+        f"95 % of the paths fall by less than {pct(deep.value)} from their peak "
+        f"({pct(deep.low)} to {pct(deep.high)} at {pct(deep.confidence, 0)}). The "
         "daily loss limit was reached on some day of "
-        f"{result.daily_loss_gate.estimate:.2%} of the paths; new exposure then stops until the "
+        f"{pct(result.daily_loss_gate.estimate)} of the paths; new exposure then stops until the "
         "next day."
     )
     if gate.more_paths:
         words += f" About {gate.more_paths:,} further paths would decide."
+    name, verdict = result.profile.name, result.verdict
+    story: list[Flowable] = [
+        Paragraph(
+            f'<b>{name}: <font color="{COLOURS[verdict]}">{verdict.value}</font></b>', HEADING
+        ),
+        picture(profile_figure(result, lab.bars_per_day, lab.settings.paths), 2.55),
+    ]
+    if result.stress:
+        story.append(picture(waterfall(result), 2.15))
     return [
-        Paragraph(f"{result.profile.name}: {result.verdict.value}", heading),
-        _image(profile_figure(result, lab.bars_per_day, lab.settings.paths), 2.55),
-        _image(waterfall(result), 2.15),
+        *story,
         _limit_table(result.limits()),
-        Paragraph(words, body),
+        Paragraph(words, BODY),
+        *stressed_table(result),
     ]
 
 
@@ -196,37 +249,14 @@ def _limit_table(uses: tuple[LimitUse, ...]) -> Table:
         [
             use.name.replace("_", " "),
             *(_amount(n, use.unit) for n in (use.limit, use.median, use.high, use.worst)),
-            _bar(use.high / use.limit, use.worst > use.limit * (1 + 1e-9)),
+            bar_cell(use.high / use.limit, beyond=use.worst > use.limit * (1 + 1e-9)),
         ]
         for use in uses
     ]
-    widths = [32 * mm, 24 * mm, 24 * mm, 28 * mm, 26 * mm, 38 * mm]
-    return Table(rows, style=_RULES, hAlign="LEFT", colWidths=widths)
+    return ruled(rows, [32, 24, 24, 28, 26, 38])
 
 
 def _amount(number: float, unit: str) -> str:
     if unit == "symbols":
         return f"{number:.0f}"
-    return f"{number:.2f} x" if unit == "x" else f"{number:.2%}"
-
-
-def _bar(share: float, beyond: bool) -> Drawing:
-    """Return a bar whose frame is the limit; red where some path went beyond it."""
-    full, height = 30 * mm, 2.6 * mm
-    drawing = Drawing(full * 1.2, height)
-    parts = ((full, "#eef1f4"), (full * min(share, 1.2), "#b42318" if beyond else "#2563a8"))
-    for width, ink in parts:
-        rectangle = Rect(0, 0, width, height)
-        rectangle.fillColor, rectangle.strokeColor = colors.HexColor(ink), None
-        drawing.add(rectangle)
-    drawing.add(Line(full, -1, full, height + 1))
-    return drawing
-
-
-def _coloured(verdict: Verdict) -> Paragraph:
-    style = ParagraphStyle("verdict", fontSize=8, leading=10, alignment=2)
-    return Paragraph(f'<font color="{_COLOURS[verdict]}"><b>{verdict.value}</b></font>', style)
-
-
-def _image(png: bytes, height_in: float) -> Image:
-    return Image(io.BytesIO(png), width=172 * mm, height=172 * mm * height_in / 7.2)
+    return f"{number:.2f} x" if unit == "x" else pct(number)

@@ -75,7 +75,7 @@ def order_parts(
 
     What reduces a holding is done at once; what adds is cut to `max_order`, and the rest follows
     with the next order. A change of less than `band` is noise and left alone, unless nothing is
-    wanted any more.
+    wanted any more or the holdings have drifted over the position or leverage limit.
 
     Args:
         wanted: (symbols, ...) exposure wanted, multiples of equity.
@@ -97,6 +97,9 @@ def order_parts(
     if band > 0:
         largest = np.maximum(np.abs(target), np.abs(now))
         noise = (np.abs(target - now) < band * largest) & (target != 0)
+        # what has drifted over a limit is no noise
+        noise &= np.abs(now) <= profile.max_position
+        noise &= np.abs(now).sum(axis=0) <= profile.max_leverage
         target = np.where(noise, now, target)
     reduced = np.clip(target, np.minimum(now, 0.0), np.maximum(now, 0.0))
     return reduced, np.clip(target - reduced, -profile.max_order, profile.max_order)
