@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 import oem_tco
+from oem_daemon import translate
 from oem_daemon.auth import Gatekeeper
 from oem_daemon.choice import Chooser, Terms
 from oem_daemon.compliance import Compliance
@@ -30,7 +31,7 @@ from oem_daemon.place import TradingPlace, make_place
 from oem_daemon.portfolio import Portfolio
 from oem_daemon.risk_gate import RiskGate
 from oem_daemon.site import Site
-from oem_exec import LiveExecutionRouter, RouterMetrics, SqliteOrderStore
+from oem_exec import LiveExecutionRouter, RouterMetrics, SplitRouter, SqliteOrderStore
 from oem_risk import JournalledSwitch, RiskEngine, shipped_profile
 from oem_security import (
     CapabilityGuard,
@@ -188,6 +189,11 @@ def compose(
             coverage=coverage,
             metrics=metrics,
             events=events,
+            splitter=SplitRouter(
+                router, place.intel, translate.all_in_cost(fees, terms.schedule_of, place.clock)
+            )
+            if place.split
+            else None,
             history=OrderHistory(store, router, [venue.name for venue in place.venues]),
         )
         watch_keys(metrics, keyring, site.mtls / "server.pem", SystemClock())

@@ -98,14 +98,19 @@ class CostBook:
                 resting.append(name)
         rows = self._ledger.orders({*changed, *resting})
         if missing := changed.keys() - rows.keys():
-            rows |= {n: order_from(dict(cells), TERMS) for n, cells in terms(missing).items()}
+            # a part of an order that was split goes by the terms of the whole
+            announced = terms({*missing, *map(whole_id, missing)})
+            for name in missing:
+                cells = announced.get(name, announced.get(whole_id(name)))
+                if cells is not None:
+                    rows[name] = order_from(dict(cells), TERMS)
         self._rows |= {name: rows[name] for name in resting}
         written = 0
         for name, client_order_id in changed.items():
             if (row := rows.get(name)) is not None:
                 order = history.order(client_order_id)
                 last = max((fill.time_ns for fill in order.fills), default=order.updated_ns)
-                self.outcome(row, order, last, None)
+                self.outcome(translate.part_terms(row, order), order, last, None)
                 written += 1
         return written + self._restore_fills(history)
 
@@ -117,3 +122,14 @@ class CostBook:
                 self.filled(fill, history.order(fill.client_order_id), None)
                 written += 1
         return written
+
+
+def whole_id(intent_id: str) -> str:
+    """Return the id of the order that a part belongs to, or the id itself.
+
+    Example:
+        >>> whole_id("17c-4~1"), whole_id("17c-4"), whole_id("a~b")
+        ('17c-4', '17c-4', 'a~b')
+    """
+    whole, mark, number = intent_id.rpartition("~")
+    return whole if mark and number.isdecimal() else intent_id

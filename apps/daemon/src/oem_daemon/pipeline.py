@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -31,8 +30,10 @@ from oem_exec import (
     OrderEvent,
     OrderIntent,
     Side,
+    SplitRouter,
     StaleMarketData,
     UnknownOrder,
+    VenueUnavailable,
 )
 from oem_security.clock import Clock
 
@@ -89,6 +90,7 @@ class TradePipeline:
         metrics: DaemonMetrics,
         events: EventHub,
         history: OrderHistory,
+        splitter: SplitRouter | None = None,
     ) -> None:
         self.terms = terms
         self.history = history
@@ -103,6 +105,7 @@ class TradePipeline:
         self._clock = clock
         self._scheduler = scheduler
         self._chooser = chooser
+        self._splitter = splitter
         self._fees = fees
         self._costs = costs
         self._log = log
@@ -268,6 +271,8 @@ class TradePipeline:
         made, estimate = self._expected.pop(order.intent_id, (None, None))
         if made is None or estimate is None or not order.fills:
             return
+        if (order.venue, order.intent.quantity) != (made.venue, made.quantity):
+            return  # the estimate was of the whole at the chosen venue
         fills = [(f.price, f.quantity, self._fee_in_quote(f)) for f in order.fills]
         cost = oem_tco.realised_cost_bps(made.side, made.reference_price, fills)
         self.coverage.observe(estimate, cost, at_ns=made.decision_time_ns)
@@ -298,20 +303,47 @@ class TradePipeline:
         if made is not None and estimate is not None:
             self._expected[intent.intent_id] = (made, estimate)
         try:
-            order = await self.router.submit(intent, venues=self._preferring(made))
+            orders = await self._place(intent, made)
         except ExecError:
             self._expected.pop(intent.intent_id, None)
             raise
         end = await self._look(intent.symbol)
-        self._costs.outcome(row, order, self._clock.now_ns(), translate.mid(end) if end else None)
-        return order
+        now, middle = self._clock.now_ns(), translate.mid(end) if end else None
+        for order in orders:
+            self._costs.outcome(translate.part_terms(row, order), order, now, middle)
+        return orders[0]
 
-    def _preferring(self, made: oem_tco.Candidate | None) -> Sequence[str] | None:
-        """Return the route with the chosen venue first; None leaves it as it is."""
+    async def _place(
+        self, intent: OrderIntent, made: oem_tco.Candidate | None
+    ) -> tuple[Order, ...]:
+        """Have an intent executed; a decision's order at its venue first, or split over the route.
+
+        Each part of a split is an order with its own row in the cost ledger, under the decision's
+        id. What no venue was asked for is named in the log; the next cycle may want it again.
+        """
         if made is None:
-            return None
+            return (await self.router.submit(intent),)
         routed = self.router.routed(made.symbol, made.profile)
-        return (made.venue, *(name for name in routed if name != made.venue))
+        if self._splitter is None or len(routed) < 2:
+            others = (name for name in routed if name != made.venue)
+            return (await self.router.submit(intent, venues=(made.venue, *others)),)
+        split = await self._splitter.submit(intent)
+        if split.unsent or split.errors:
+            await self._log.append(
+                "order.unsent",
+                {
+                    "decision_id": made.candidate_id,
+                    "quantity": str(split.unsent),
+                    "why": dict(split.errors),
+                },
+            )
+        if not split.orders:
+            raise VenueUnavailable(
+                f"no part of the order was sent: {'; '.join(split.errors.values())}",
+                where=intent.intent_id,
+                remedy="see order.unsent in the decision log",
+            )
+        return split.orders
 
     def _sizing_volatility(self, symbol: str) -> float:
         closes = self.market.closes(symbol, translate.SIZING_BARS)

@@ -59,6 +59,7 @@ class TradingPlace:
         budgets: Rate limits; None limits nothing.
         sequencers: Venue to turn-taking.
         fee_venue: Venue whose fee schedule is charged.
+        split: Whether an order may be split over the venues of its route.
         polled: Whether market intelligence polls in the background.
         close: Lets go of files.
     """
@@ -74,6 +75,7 @@ class TradingPlace:
     fee_venue: str
     budgets: Budgets | None = None
     sequencers: dict[str, Sequencer] = field(default_factory=dict)
+    split: bool = False
     polled: bool = False
     close: Callable[[], None] = lambda: None
 
@@ -197,6 +199,7 @@ def _exchanges(
         fee_venue=preferred,
         budgets=found.budgets,
         sequencers=found.sequencers,
+        split=live.split,
         polled=True,
         close=found.budgets.close,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -12,8 +14,11 @@ import oem_tco
 from oem_daemon.market import Bar
 from oem_daemon.scheduler import SCHEDULER_NAME, Proposal
 from oem_daemon.strategies.signal import FloatArray
-from oem_exec import BookSnapshot, Fill, Order, OrderIntent
+from oem_exec import BookSnapshot, Fill, Instrument, Order, OrderIntent
+from oem_exec.split import CostOf
+from oem_exec.split_router import CostModel
 from oem_risk import annualised_volatility
+from oem_security.clock import Clock
 
 NS_PER_SECOND = 1_000_000_000
 VOLATILITY_BARS = 48
@@ -133,6 +138,43 @@ def candidate(
         kind=oem_tco.CandidateKind.EXIT if proposal.reduces else oem_tco.CandidateKind.ENTRY,
         scheduler=SCHEDULER_NAME,
         group=group,
+    )
+
+
+def all_in_cost(
+    fees: oem_tco.FeeBook, schedule_of: Callable[[str], str], clock: Clock
+) -> CostModel:
+    """Return the cost model of a split: each venue's price with the fee the ledger will charge.
+
+    Args:
+        fees: The fee schedules.
+        schedule_of: Venue to the venue whose schedule it charges.
+        clock: For the schedule of the day.
+    """
+
+    def model(side: oem_exec.Side, rules: Sequence[tuple[str, Instrument]]) -> CostOf:
+        now, taker = clock.now_ns(), oem_tco.Liquidity.TAKER
+        rates = {
+            venue: fees.commission(
+                schedule_of(venue), "spot", taker, now, symbol=instrument.symbol
+            ).rate
+            for venue, instrument in rules
+        }
+        return lambda venue, price: price * (1 + side.sign * rates[venue])
+
+    return model
+
+
+def part_terms(row: oem_tco.OrderRow, order: Order) -> oem_tco.OrderRow:
+    """Return the terms of a part of an order: the whole's but for its own id, size and venue.
+
+    The decision's id stays: by it the parts belong together.
+    """
+    return replace(
+        row,
+        order_id=order.intent_id,
+        quantity=order.intent.quantity,
+        venue=order.venue or row.venue,
     )
 
 

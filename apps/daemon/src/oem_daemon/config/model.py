@@ -192,10 +192,20 @@ class RouteRule(Section):
 
 
 class LiveExecution(Section):
-    """Real adapters over REST. In stage `demo` every address is a sandbox."""
+    """Real adapters over REST. In stage `demo` every address is a sandbox.
+
+    Attributes:
+        venues: The exchanges.
+        routes: Venues by symbol and risk profile; none sends everything everywhere.
+        split: Whether a strategy's order may be split over the venues of its route, by all-in
+            cost. An operator's order never is.
+        poll_seconds: Pause between two looks at open orders.
+        start_patience_seconds: How long a start waits for orders whose outcome is not known.
+    """
 
     venues: tuple[VenueAccess, ...] = Field(min_length=1, max_length=16)
     routes: tuple[RouteRule, ...] = ()
+    split: bool = False
     poll_seconds: float = Field(default=2.0, gt=0.0, le=60.0)
     start_patience_seconds: float = Field(default=30.0, gt=0.0, le=600.0)
 
@@ -207,6 +217,8 @@ class LiveExecution(Section):
         strangers = {name for route in self.routes for name in route.venues} - set(names)
         if strangers:
             raise ValueError(f"routes: no access to {', '.join(sorted(strangers))}")
+        if self.split and len(names) < 2:
+            raise ValueError("split: one venue is nothing to split an order over")
         return self
 
 
