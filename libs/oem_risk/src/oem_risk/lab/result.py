@@ -50,8 +50,9 @@ class StressedPaths:
 
     @property
     def unfilled(self) -> float:
-        """Mean share of what was ordered during the scenario that a bar's book left over."""
-        return float(self.columns.unfilled.mean())
+        """Share of all that was ordered during the scenario that a bar's book left over."""
+        ordered = float(self.columns.ordered.sum())
+        return float(self.columns.left.sum()) / ordered if ordered > 0 else 0.0
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -61,7 +62,7 @@ class StressedPaths:
             | {"mean": float(self.columns.loss.mean()), "worst": float(self.columns.loss.max())},
             "parts_of_mean_loss": dict(self.parts),
             "exposure_mean": float(self.columns.exposure.mean()),
-            "unfilled_mean": self.unfilled,
+            "unfilled": self.unfilled,
         }
 
 

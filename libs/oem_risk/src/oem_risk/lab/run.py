@@ -52,6 +52,7 @@ def run_lab(
     fills: FillModel | None = None,
     book: StressBook | None = None,
     recorded: Sequence[Bars] = (),
+    reverse: bool = True,
     executor: Executor | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -68,6 +69,7 @@ def run_lab(
         book: Stress tests; None takes the shipped ones.
         recorded: A longer history of the same symbols, for the replayed days and the factors;
             none takes `bars`.
+        reverse: Whether to look for the mildest moves and scenarios that break a limit.
         executor: Runs the simulation; results do not depend on it.
         progress: Called with (blocks done, blocks in all); where paths are added until decided
             the second number grows with the first.
@@ -90,7 +92,7 @@ def run_lab(
         recorded,
     )  # fmt: skip
     plan = _plan(market, tuple(strategies), settings, book, stress)
-    suite = run_stress_book(book, profiles, stress)
+    suite = run_stress_book(book, profiles, stress, reverse=reverse)
     simulated = simulate(
         market, plan, profiles, executor=executor, progress=progress,
         enough=_decided(settings) if settings.sequential else None, cancelled=cancelled,

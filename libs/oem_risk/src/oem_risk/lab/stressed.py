@@ -37,7 +37,8 @@ class StressedColumns:
         book: Part of it that spread and slippage took.
         commission: Part of it that commission took.
         exposure: Gross notional held when the scenario came.
-        unfilled: Share of what was ordered during the scenario that a bar's book left over.
+        ordered: What was ordered during the scenario, each time it was tried.
+        left: What of it a bar's book left over.
     """
 
     max_drawdown: Floats
@@ -46,7 +47,8 @@ class StressedColumns:
     book: Floats
     commission: Floats
     exposure: Floats
-    unfilled: Floats
+    ordered: Floats
+    left: Floats
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -146,7 +148,7 @@ class StressedExecution:
         self._first, self._last = onsets, onsets + length
         paths = len(onsets)
         self._start, self._end = np.ones(paths), np.full(paths, np.nan)
-        self._book, self._commission, self._exposure, self._wanted, self._left = (
+        self._book, self._commission, self._exposure, self._ordered, self._left = (
             np.zeros(paths) for _ in range(5)
         )
 
@@ -209,7 +211,7 @@ class StressedExecution:
         executed[symbols, paths] *= share
         # a buy pays above the middle what a sale gets below it
         np.add.at(book, paths, sizes * share * (1 - price / mids))
-        np.add.at(self._wanted, paths, sizes)
+        np.add.at(self._ordered, paths, sizes)
         np.add.at(self._left, paths, sizes * (1 - share))
 
     def columns(self, max_drawdown: Floats, equity: Floats) -> StressedColumns:
@@ -222,9 +224,13 @@ class StressedExecution:
         start = np.maximum(self._start, _DUST)
         loss = 1 - np.where(np.isnan(self._end), equity, self._end) / start
         book, commission = self._book / start, self._commission / start
-        left = np.divide(
-            self._left, self._wanted, out=np.zeros_like(self._left), where=self._wanted > 0
-        )
         return StressedColumns(
-            max_drawdown, loss, loss - book - commission, book, commission, self._exposure, left
+            max_drawdown,
+            loss,
+            loss - book - commission,
+            book,
+            commission,
+            self._exposure,
+            self._ordered,
+            self._left,
         )
