@@ -11,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import oem_risk as risk
 from oem_risk.errors import DataProblem, LabProblem
+from oem_risk.paths.blocks import reduce_log_returns
 from oem_risk.paths.bootstrap import stationary_indices
 
 GBM = risk.GbmModel(0.1, 0.5, 1 / 50)
@@ -147,6 +150,23 @@ def test_blocks_are_what_their_name_says(kind: risk.BlockKind) -> None:
     else:
         counts = np.bincount(index.ravel(), minlength=90)
         assert counts.min() > 0.8 * counts.mean()  # every observation as likely as any other
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(list(risk.BlockKind)), st.integers(2, 60), st.integers(1, 90),
+    st.floats(0, 1), st.integers(0, 2**32),
+)  # fmt: skip
+def test_blocks_looked_up_are_the_steps_walked(kind, observations, steps, share, seed) -> None:
+    history = np.random.default_rng(seed).standard_t(3, observations) * 0.05
+    model = risk.BootstrapModel(history, 1 + share * (observations - 1), kind)
+    found = model.reduced(np.random.default_rng(seed), 9, steps)
+    moves = model.log_returns(np.random.default_rng(seed), 9, steps)
+    if model.block < 5:
+        assert found is None
+    else:
+        for quick, plain in zip(found, reduce_log_returns(moves), strict=True):
+            assert quick == pytest.approx(plain, rel=1e-12, abs=1e-14)
 
 
 def test_stationary_blocks_have_geometric_lengths() -> None:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,17 @@ class PathModel(Protocol):
 
     def log_returns(self, rng: np.random.Generator, paths: int, steps: int) -> Floats:
         """Return log returns of shape (paths, steps); the array belongs to the caller."""
+        ...
+
+
+@runtime_checkable
+class ReducingModel(PathModel, Protocol):
+    """A model that knows a shorter way to what paths are reduced to than their steps."""
+
+    def reduced(
+        self, rng: np.random.Generator, paths: int, steps: int
+    ) -> tuple[Floats, Floats, Floats] | None:
+        """Return what `reduce_log_returns` makes of paths; None, with nothing drawn, if slower."""
         ...
 
 
@@ -150,6 +161,10 @@ def in_order(
 def compute_block(model: PathModel, paths: int, steps: int, seed: int, block: int) -> PathBlock:
     """Return one block of a run."""
     rng = block_rng(seed, block)
+    if isinstance(model, ReducingModel):
+        found = model.reduced(rng, BLOCK_PATHS, steps)
+        if found is not None:
+            return PathBlock(block * BLOCK_PATHS, *(column[:paths] for column in found))
     # a slice at a time, drawn and reduced while it is in the cache; an even number of paths, so
     # that antithetic pairs stay together, and always a whole block, so that a longer run begins
     # with the same paths

@@ -16,7 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oem_risk.errors import LabProblem
+from oem_risk.paths.block_extremes import Indices, Stretches, reduce_blocks
 from oem_risk.paths.blocks import Floats
+
+_LEAST_LOOKED_UP = 5
+"""Mean length from which looking blocks up is sooner than walking their steps."""
 
 
 class BlockKind(enum.StrEnum):
@@ -59,15 +63,59 @@ class BootstrapModel:
             )
 
     def log_returns(self, rng: np.random.Generator, paths: int, steps: int) -> Floats:
-        if self.kind is BlockKind.STATIONARY:
-            index, longest = _unwrapped(rng, paths, steps, self.history.size, self.block)
-            return np.resize(self.history, self.history.size + longest).take(index)
-        return self.history[
-            block_indices(
-                rng, self.kind, paths=paths, steps=steps, observations=self.history.size,
-                block=self.block,
-            )
-        ]  # fmt: skip
+        starts, lengths, _ = self._blocks(rng, paths, steps)
+        index = _indices(starts, lengths).reshape(paths, steps)
+        # no index is out of bounds; saying so spares numpy a look at each of them
+        whole = np.resize(self.history, self.history.size + int(lengths.max()))
+        return whole.take(index, mode="clip")
+
+    def reduced(
+        self, rng: np.random.Generator, paths: int, steps: int
+    ) -> tuple[Floats, Floats, Floats] | None:
+        """Return what `reduce_log_returns` makes of `log_returns`; None where that is sooner."""
+        if self.block < _LEAST_LOOKED_UP:
+            return None
+        starts, lengths, first = self._blocks(rng, paths, steps)
+        stretches = Stretches.of(self.history, int(lengths.max()))
+        return reduce_blocks(stretches, starts, lengths, first)
+
+    def _blocks(
+        self, rng: np.random.Generator, paths: int, steps: int
+    ) -> tuple[Indices, Indices, Indices]:
+        """Return start and length of the blocks of all paths, and each path's first block."""
+        return drawn_blocks(
+            rng, self.kind, paths=paths, steps=steps, observations=self.history.size,
+            block=self.block,
+        )  # fmt: skip
+
+
+def drawn_blocks(
+    rng: np.random.Generator,
+    kind: BlockKind,
+    *,
+    paths: int,
+    steps: int,
+    observations: int,
+    block: float,
+) -> tuple[Indices, Indices, Indices]:
+    """Return start and length of the blocks of all paths, and each path's first block.
+
+    A block may run on past the end of the history, where it goes round.
+    """
+    if kind is BlockKind.STATIONARY:
+        begins, first = _stationary_begins(rng, paths, steps, block)
+        lengths = np.diff(begins, append=paths * steps)
+        return rng.integers(0, observations, begins.size), lengths, first
+    length = math.floor(block)
+    count = -(-steps // length)
+    # circular blocks wrap at the end; moving blocks start where they fit
+    starts = observations if kind is BlockKind.CIRCULAR else observations - length + 1
+    lengths = np.full((paths, count), length)
+    lengths[:, -1] = steps - (count - 1) * length
+    return (
+        rng.integers(0, starts, size=paths * count), lengths.reshape(-1),
+        np.arange(0, paths * count, count),
+    )  # fmt: skip
 
 
 def block_indices(
@@ -90,17 +138,10 @@ def block_indices(
             where="block",
             remedy="ask for at least one path and step, and blocks no longer than the history",
         )
-    if kind is BlockKind.STATIONARY:
-        return stationary_indices(
-            rng, paths=paths, steps=steps, observations=observations, mean_block=block
-        )
-    length = math.floor(block)
-    count = -(-steps // length)
-    # circular blocks wrap at the end; moving blocks start where they fit
-    starts = observations if kind is BlockKind.CIRCULAR else observations - length + 1
-    begun = rng.integers(0, starts, size=(paths, count))
-    index = (begun[:, :, None] + np.arange(length)).reshape(paths, count * length)[:, :steps]
-    return index % observations
+    starts, lengths, _ = drawn_blocks(
+        rng, kind, paths=paths, steps=steps, observations=observations, block=block
+    )
+    return _indices(starts, lengths).reshape(paths, steps) % observations
 
 
 def stationary_indices(
@@ -111,34 +152,46 @@ def stationary_indices(
     Each index follows its predecessor, wrapping at the end, or with probability `1/mean_block`
     starts a new block anywhere.
     """
-    index, _ = _unwrapped(rng, paths, steps, observations, mean_block)
-    return index % observations
+    return block_indices(
+        rng, BlockKind.STATIONARY, paths=paths, steps=steps, observations=observations,
+        block=mean_block,
+    )  # fmt: skip
 
 
-def _unwrapped(
-    rng: np.random.Generator, paths: int, steps: int, observations: int, mean_block: float
-) -> tuple[NDArray[np.int64], int]:
-    """Return indices that run on past the end of the history, and by how much at most.
+def _indices(starts: Indices, lengths: Indices) -> Indices:
+    """Return the index of each step; it runs on past the end of the history."""
+    ends = np.cumsum(lengths)
+    index = np.repeat(starts - ends + lengths, lengths)
+    index += np.arange(index.size)
+    return index
+
+
+def _stationary_begins(
+    rng: np.random.Generator, paths: int, steps: int, mean_block: float
+) -> tuple[Indices, Indices]:
+    """Return where blocks begin in the steps of all paths, and each path's first block.
 
     All paths are one long series of blocks; as a geometric length forgets how long it has lasted,
     cutting it at the end of each path leaves the lengths geometric.
     """
     total = paths * steps
     begins = np.arange(0, total, steps)
-    if mean_block > 1:
-        expected = total / mean_block
-        count = math.ceil(expected + 6 * math.sqrt(expected) + 6)
-        cuts = np.cumsum(rng.geometric(1.0 / mean_block, count))
-        while cuts[-1] < total:
-            cuts = np.concatenate(
-                [cuts, cuts[-1] + np.cumsum(rng.geometric(1.0 / mean_block, count))]
-            )
-        # a cut where a path begins makes a block of no length, which does no harm
-        begins = np.sort(np.concatenate([begins, cuts[cuts < total]]), kind="stable")
-    else:
-        begins = np.arange(total)
-    lengths = np.diff(begins, append=total)
-    starts = rng.integers(0, observations, begins.size)
-    index = np.repeat(starts - begins, lengths)
-    index += np.arange(total)
-    return index.reshape(paths, steps), int(lengths.max())
+    if mean_block <= 1:
+        return np.arange(total), begins
+    expected = total / mean_block
+    count = math.ceil(expected + 6 * math.sqrt(expected) + 6)
+    cuts = np.cumsum(_geometric(rng, mean_block, count))
+    while cuts[-1] < total:
+        cuts = np.concatenate([cuts, cuts[-1] + np.cumsum(_geometric(rng, mean_block, count))])
+    cuts = cuts[cuts < total]
+    # a cut where a path begins makes a block of no length, which does no harm
+    first = np.searchsorted(cuts, begins) + np.arange(paths)
+    return np.sort(np.concatenate([begins, cuts]), kind="stable"), first
+
+
+def _geometric(rng: np.random.Generator, mean: float, count: int) -> NDArray[np.int64]:
+    """Return geometric lengths of a mean above 1: exponential ones, rounded up."""
+    lengths = rng.standard_exponential(count)
+    lengths /= -math.log1p(-1.0 / mean)
+    np.ceil(lengths, out=lengths)
+    return np.maximum(lengths, 1.0).astype(np.int64)  # an exponential number may be 0

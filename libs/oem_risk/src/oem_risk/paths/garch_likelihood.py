@@ -86,7 +86,7 @@ def maximum(returns: Floats, starts: Floats, floor: float) -> Floats | None:
         starts: (k, 4 or 5) vectors.
         floor: Least omega.
     """
-    from scipy.optimize import minimize
+    from scipy.optimize import LinearConstraint, minimize
 
     size = starts.shape[1]
     # a fall's whole weight, alpha + gamma, in place of gamma: then only one edge is no bound
@@ -102,11 +102,7 @@ def maximum(returns: Floats, starts: Floats, floor: float) -> Floats | None:
 
     ranked = sorted((back @ start for start in starts), key=lambda point: negative(point)[0])
     bounds = [(None, None), (floor, None), (0.0, 1.0), (0.0, 1.0), (0.0, 2.0)][:size]
-    inside = {
-        "type": "ineq",
-        "fun": lambda point: MOST_PERSISTENCE - persistence @ point,
-        "jac": lambda _: -persistence,
-    }
+    inside = LinearConstraint(persistence, -math.inf, MOST_PERSISTENCE)
     best: Floats | None = None
     least = math.inf
     for start in ranked[:2]:
