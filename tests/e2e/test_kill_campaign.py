@@ -29,7 +29,7 @@ async def test_2000_orders_and_25_kills(tmp_path: Path) -> None:
 
 @pytest.mark.faults
 async def test_100000_orders_and_1000_kills(tmp_path: Path, repository: Path) -> None:
-    found = await daemon_campaign(tmp_path, orders=160_000, kills=1_000)
+    found = await daemon_campaign(tmp_path, orders=160_000, kills=1_000, verify_every=100)
     target = repository / "var" / "faults" / "daemon_kill_campaign.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(asdict(found), indent=2))

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ from exec_live_support import KEY, SECRETS, server_of
 from oem_daemon.bootstrap import Parts, check_site, compose
 from oem_daemon.config.reader import read_config
 from oem_daemon.cost_book import whole_id
-from oem_daemon.daemon import Daemon
 from oem_daemon.errors import ConfigError
+from oem_daemon.recall import recall
 from oem_exec import Candle, OrderState
 from oem_exec.venue_server.server import VenueServer
 from oem_security import Keyring, Vault, read_journal
@@ -151,8 +152,8 @@ async def test_parts_whose_rows_a_kill_lost_are_written_by_the_terms_of_the_whol
         parts = compose(made.site, check_site(made.site), lambda _: None)
         with parts.resources:
             await parts.router.start()
-            daemon = Daemon(made.site)
-            parts.pipeline.restore(lambda wanted: daemon._terms(parts, wanted))
+            log = made.site.decision_log("demo")
+            parts.pipeline.restore(partial(recall, log, parts.checked.keyring))
             after = parts.ledger.rows()
             await parts.router.stop()
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exec_support import limit, make_router, market, paper
-from oem_exec import Order, PageQuery, Side, SqliteOrderStore, StoreCorrupt
+from oem_exec import Order, OrderState, PageQuery, Side, SqliteOrderStore, StoreCorrupt
 
 HERE = ("paper",)
 
@@ -114,3 +114,18 @@ def test_a_row_that_makes_no_sense_is_named(tmp_path: Path) -> None:
         ):
             list(store.booked_fills(HERE) if what == "fill" else store.outcomes(HERE))
         assert "oem exec repair" in caught.value.remedy
+
+
+async def test_what_a_start_finds_is_in_the_store_when_it_returns(tmp_path: Path) -> None:
+    venue = paper()
+    router, store = make_router(tmp_path, [venue])
+    async with router:
+        await router.submit(limit("a", "50000"))
+    await venue.cancel(store.attempts("a")[0])  # while nobody watched
+    store.close()
+    router, store = make_router(tmp_path, [venue])
+    await router.start()
+    (outcome,) = store.outcomes(HERE)
+    assert outcome.state is router.order("a").state is OrderState.CANCELED
+    await router.stop()
+    store.close()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import oem_tco
@@ -17,12 +17,26 @@ from oem_tco.ledger.rows import header, order_from, to_cells
 TERMS = "cost.terms"
 """Kind of the log entry that holds an order's row as it was before the order was sent."""
 
-ReadTerms = Callable[[Collection[str]], Mapping[str, Mapping[str, str]]]
-"""Reads the terms of the orders of these ids, as cells by column; those not found are left out."""
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """How far the ledger is behind the orders.
 
-def _no_terms(_: Collection[str]) -> Mapping[str, Mapping[str, str]]:
-    return {}
+    Attributes:
+        changed: Intents whose row is missing or shows another state, with the id of their order.
+        rows: The rows there are of these and of the orders that may still change.
+        resting: Intents whose row is right and may still change.
+    """
+
+    changed: Mapping[str, str]
+    rows: Mapping[str, OrderRow]
+    resting: Collection[str]
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """Return the orders whose terms are wanted: a part of an order goes by the whole's."""
+        missing = self.changed.keys() - self.rows.keys()
+        return frozenset({*missing, *map(whole_id, missing)})
 
 
 class CostBook:
@@ -30,7 +44,7 @@ class CostBook:
 
     The terms of an order (decision and arrival with their prices) go to the decision log before
     the order is sent, its row to the ledger when its outcome is known. A process killed in between
-    leaves an order without a row; `restore` writes it from the log.
+    leaves an order without a row; `catch_up` writes it from the log.
 
     Args:
         ledger: The ledger.
@@ -80,15 +94,8 @@ class CostBook:
         """Return once everything written is on disk."""
         self._ledger.sync()
 
-    def restore(self, history: OrderHistory, terms: ReadTerms = _no_terms) -> int:
-        """Write what an earlier process did not get to write; returns the number of rows.
-
-        What the ledger holds already is compared by id and status alone.
-
-        Args:
-            history: Every order there is; of an intent's orders the newest counts.
-            terms: Reads the terms of some orders from the log; called when the ledger lacks them.
-        """
+    def behind(self, history: OrderHistory) -> Behind:
+        """Compare the ledger with every order there is, by id and status alone."""
         statuses = self._ledger.statuses()
         resting, changed = [], {}
         for name, client_order_id, state in history.outcomes():
@@ -96,22 +103,31 @@ class CostBook:
                 changed[name] = client_order_id
             elif not state.terminal:
                 resting.append(name)
-        rows = self._ledger.orders({*changed, *resting})
-        if missing := changed.keys() - rows.keys():
-            # a part of an order that was split goes by the terms of the whole
-            announced = terms({*missing, *map(whole_id, missing)})
-            for name in missing:
-                cells = announced.get(name, announced.get(whole_id(name)))
-                if cells is not None:
-                    rows[name] = order_from(dict(cells), TERMS)
-        self._rows |= {name: rows[name] for name in resting}
+        return Behind(changed, self._ledger.orders({*changed, *resting}), resting)
+
+    def catch_up(
+        self, behind: Behind, history: OrderHistory, terms: Mapping[str, Mapping[str, str]]
+    ) -> int:
+        """Write what an earlier process did not get to write; returns the number of rows.
+
+        Args:
+            behind: What `behind` found.
+            history: Every order there is.
+            terms: Terms of `behind.unknown` as the log has them, cells by column.
+        """
+        self._rows |= {name: behind.rows[name] for name in behind.resting}
         written = 0
-        for name, client_order_id in changed.items():
-            if (row := rows.get(name)) is not None:
-                order = history.order(client_order_id)
-                last = max((fill.time_ns for fill in order.fills), default=order.updated_ns)
-                self.outcome(translate.part_terms(row, order), order, last, None)
-                written += 1
+        for name, client_order_id in behind.changed.items():
+            row = behind.rows.get(name)
+            if row is None:
+                cells = terms.get(name) or terms.get(whole_id(name))
+                if cells is None:
+                    continue
+                row = order_from(dict(cells), TERMS)
+            order = history.order(client_order_id)
+            last = max((fill.time_ns for fill in order.fills), default=order.updated_ns)
+            self.outcome(translate.part_terms(row, order), order, last, None)
+            written += 1
         return written + self._restore_fills(history)
 
     def _restore_fills(self, history: OrderHistory) -> int:

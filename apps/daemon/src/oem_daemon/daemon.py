@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -19,19 +19,17 @@ import grpc.aio
 from oem_api import pb
 from oem_api.server import add_TradingServiceServicer_to_server
 from oem_daemon.bootstrap import Parts, check_site, compose
-from oem_daemon.cost_book import TERMS
 from oem_daemon.coverage import save_coverage
-from oem_daemon.errors import DecisionLogFailed, NotReady, PortTaken
+from oem_daemon.errors import DecisionLogFailed, PortTaken
 from oem_daemon.events import Event
 from oem_daemon.http import MetricsServer
 from oem_daemon.license_watch import WATCH_S
-from oem_daemon.pipeline import WATERMARKS
-from oem_daemon.portfolio import Watermarks
+from oem_daemon.recall import recall
 from oem_daemon.service import ServiceFacts, TradingService
 from oem_daemon.site import Site
 from oem_daemon.version import VERSION
 from oem_exec import ExecError, KillState
-from oem_security import Journal, OemError, Record, grpc_server_credentials, read_newest
+from oem_security import Journal, OemError, grpc_server_credentials
 from oem_security.clock import NS_PER_SECOND
 from oem_security.files import write_atomic
 
@@ -66,7 +64,8 @@ class Daemon:
         parts = self._parts = compose(self._site, checked, self._on_log_failure)
         with parts.resources:
             await parts.router.start()
-            parts.pipeline.restore(partial(self._terms, parts), self._watermarks(parts))
+            log = self._site.decision_log(checked.config.runtime.stage.value)
+            parts.pipeline.restore(partial(recall, log, checked.keyring))
             if parts.place.polled:
                 parts.place.intel.start()
             server, grpc_port = await self._listen(parts)
@@ -203,40 +202,6 @@ class Daemon:
         parts.ledger.sync()
         parts.router_metrics.write_textfile(self._site.router_metrics)
         self._trading_done = True
-
-    def _terms(self, parts: Parts, wanted: Collection[str]) -> Mapping[str, Mapping[str, str]]:
-        """Read the terms of some orders from the decision log."""
-        log = self._site.decision_log(parts.checked.config.runtime.stage.value)
-        found = {}
-        for record in read_newest(log, parts.checked.keyring, [TERMS]):
-            if (name := str(record.body["order_id"])) in wanted:
-                found[name] = {column: str(cell) for column, cell in record.body.items()}
-                if len(found) == len(wanted):
-                    break
-        return found
-
-    def _watermarks(self, parts: Parts) -> Watermarks | None:
-        """Read what an earlier process measured losses from; None where the log has none.
-
-        Raises:
-            NotReady: The entry is not one of this version.
-        """
-        log = self._site.decision_log(parts.checked.config.runtime.stage.value)
-        newest: Record | None = None
-        for record in read_newest(log, parts.checked.keyring, [WATERMARKS]):
-            if newest is not None and record.seq < newest.seq:
-                break  # the next older segment
-            newest = record
-        if newest is None:
-            return None
-        try:
-            return Watermarks.from_record(newest.body)
-        except (KeyError, ValueError, ArithmeticError) as error:
-            raise NotReady(
-                f"what losses are measured from cannot be read: {error!r}",
-                where=f"{log}: record {newest.seq}",
-                remedy="start this site with the version that wrote it",
-            ) from None
 
     def _show_state(self, parts: Parts) -> None:
         for state in KillState:

@@ -11,13 +11,14 @@ from decimal import Decimal
 import oem_tco
 from oem_daemon import translate
 from oem_daemon.choice import Chooser, Terms
-from oem_daemon.cost_book import CostBook, ReadTerms
+from oem_daemon.cost_book import CostBook
 from oem_daemon.decision_log import DecisionLog
 from oem_daemon.events import Event, EventHub
 from oem_daemon.history import OrderHistory
 from oem_daemon.market import Bar, Market
 from oem_daemon.metrics import DaemonMetrics
 from oem_daemon.portfolio import Portfolio, Watermarks
+from oem_daemon.recall import WATERMARKS, Recall, Recalled
 from oem_daemon.risk_gate import RiskGate
 from oem_daemon.scheduler import SCHEDULER_NAME, MultiStrategyScheduler, Proposal
 from oem_exec import (
@@ -38,8 +39,6 @@ from oem_exec import (
 from oem_security.clock import Clock
 
 KEPT_DECISIONS = 10_000
-WATERMARKS = "risk.watermarks"
-"""Kind of the log entry that says what losses are measured from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +115,23 @@ class TradePipeline:
         self._sending: set[str] = set()
         self._expected: dict[str, tuple[oem_tco.Candidate, oem_tco.CostEstimate]] = {}
 
-    def restore(self, terms: ReadTerms | None = None, watermarks: Watermarks | None = None) -> None:
+    def restore(self, recall: Recall | None = None) -> None:
         """Take up the orders there are, then listen for what happens to them.
 
         Positions and the cost ledger are rebuilt from the orders. Call it once, when the router
         has started and before the first cycle.
 
         Args:
-            terms: Reads the terms of orders from the decision log, where the ledger lacks them.
-            watermarks: What an earlier process measured losses from; None on a new site.
+            recall: Asks the decision log; None where there cannot be anything in it.
         """
-        self._costs.restore(self.history, *(terms,) if terms else ())
+        behind = self._costs.behind(self.history)
+        recalled = Recalled() if recall is None else recall(behind.unknown)
+        self._costs.catch_up(behind, self.history, recalled.terms)
         for fill, _, strategy in self.history.fills():
             self._hold(fill, strategy)
-        if watermarks is not None:
-            self.portfolio.resume(watermarks)
-            self._watermarks = self.portfolio.watermarks
+        if recalled.watermarks is not None:
+            self.portfolio.resume(recalled.watermarks)
+        self._note_watermarks()  # also those that did not move: the next start finds them near
         self.router.listeners.append(self._on_order_event)
 
     async def run_cycle(self) -> bool:

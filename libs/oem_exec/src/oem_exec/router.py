@@ -137,6 +137,7 @@ class LiveExecutionRouter:
             if gateway is not None and (again := interrupted(order, gateway, now)) is not order:
                 self._desk.change(again, "reconciled")
         report = await self._reconcile(before, self._settings.start_patience_s)
+        await self._desk.durable()  # who reads the store next sees what was found
         await self._desk.note("router.start", _short(report))
         self._guard.started = True
         for order in report.unresolved:
