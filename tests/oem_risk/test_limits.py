@@ -37,7 +37,11 @@ def exposed(**changes: object) -> Exposure:
         (OrderFacts("B", 0.8, 50_000.0), FLAT, RiskReason.POSITION),
         (OrderFacts("B", 0.4, 50_000.0), exposed(gross_notional=90_000.0), RiskReason.LEVERAGE),
         (OrderFacts("B", 0.1, 50_000.0), exposed(open_positions=6), RiskReason.OPEN_POSITIONS),
-        (OrderFacts("B", 0.1, 50_000.0), exposed(daily_pnl=-3_000.0), RiskReason.DAILY_LOSS),
+        (
+            OrderFacts("B", 0.1, 50_000.0),
+            exposed(equity=97_000.0, daily_pnl=-3_000.0),
+            RiskReason.DAILY_LOSS,
+        ),
         (OrderFacts("B", 0.1, 50_000.0), exposed(drawdown=0.15), RiskReason.DRAWDOWN),
         (OrderFacts("B", 0.1, 50_000.0, cost_high_bps=31.0), FLAT, RiskReason.COST),
         (OrderFacts("B", 0.1, 50_000.0), exposed(equity=0.0), RiskReason.NO_EQUITY),
@@ -114,7 +118,7 @@ def test_an_unknown_profile_names_the_known_ones() -> None:
         ({"max_position": 3.0}, "max_position may not exceed max_leverage"),
         ({"max_order": 3.0}, "max_order may not exceed max_leverage"),
         ({"max_daily_loss": 0.5}, "max_daily_loss may not exceed max_drawdown"),
-        ({"max_position": 0.1}, "max_order may not exceed twice max_position"),
+        ({"max_position": 0.1}, "max_order may not exceed max_position"),
         ({"max_daily_cost": 0.04}, "max_daily_cost may not exceed max_daily_loss"),
         ({"volatility_target": 0.7}, "volatility_target is 3.66% a day"),
         ({"max_drawdown": float("nan")}, "max_drawdown"),
@@ -239,3 +243,94 @@ def test_an_unknown_loss_refuses_all_but_reducing_orders(field: str) -> None:
     opening = engine.check(OrderFacts("BTC/USDT", 1.0, 100.0), unknown)
     assert opening.reasons == (RiskReason.NOT_A_NUMBER,)
     assert engine.check(OrderFacts("BTC/USDT", -1.0, 100.0), unknown).allowed
+
+
+def test_the_days_loss_is_of_the_equity_the_day_began_with() -> None:
+    engine = RiskEngine(shipped_profile("balanced"))
+    order = OrderFacts("B", 0.1, 50_000.0)
+    # 2.91 % of 103,000 lost; 3 % of 100,000 lost
+    assert engine.check(order, exposed(daily_pnl=-3_000.0)).allowed
+    reached = engine.check(order, exposed(equity=97_000.0, daily_pnl=-3_000.0))
+    assert reached.reasons == (RiskReason.DAILY_LOSS,)
+    assert engine.check(order, exposed(daily_pnl=3_000.0)).margins["daily_loss"] > 1
+
+
+def test_an_order_that_turns_a_holding_over_is_held_to_what_it_opens() -> None:
+    engine = RiskEngine(shipped_profile("balanced"))
+    held = exposed(positions={"B": (0.6, 50_000.0)}, gross_notional=30_000.0, open_positions=1)
+    assert engine.check(OrderFacts("B", -1.2, 50_000.0), held).allowed
+    over = engine.check(OrderFacts("B", -1.3, 50_000.0), held)
+    assert over.reasons == (RiskReason.ORDER_SIZE,)  # 35,000 is within the position limit
+    # once nothing may be added, the part that closes must come alone
+    stopped = replace(held, drawdown=0.2)
+    assert engine.check(OrderFacts("B", -1.2, 50_000.0), stopped).reasons == (RiskReason.DRAWDOWN,)
+    assert engine.check(OrderFacts("B", -0.6, 50_000.0), stopped).allowed
+
+
+def test_reducing_and_then_reversing_in_two_orders_is_judged_twice() -> None:
+    engine = RiskEngine(shipped_profile("balanced"), TradingState.REDUCING)
+    held = exposed(positions={"B": (0.4, 50_000.0)}, gross_notional=20_000.0, open_positions=1)
+    assert engine.check(OrderFacts("B", -0.4, 50_000.0), held).reduces
+    after = exposed(positions={"B": (0.0, 50_000.0)})
+    again = engine.check(OrderFacts("B", -0.4, 50_000.0), after)
+    assert again.reasons == (RiskReason.REDUCING_ONLY,)
+
+
+def test_a_holding_that_is_no_number_makes_no_order_reducing() -> None:
+    engine = RiskEngine(shipped_profile("balanced"), TradingState.HALTED)
+    for held in (math.inf, -math.inf, math.nan):
+        unknown = exposed(positions={"B": (held, 1.0)})
+        for side in (1.0, -1.0):
+            found = engine.check(OrderFacts("B", side * 1e9, 1.0), unknown)
+            assert not found.allowed
+            assert RiskReason.NOT_A_NUMBER in found.reasons
+
+
+@pytest.mark.parametrize(
+    ("order", "exposure"),
+    [
+        (OrderFacts("B", 0.1, 50_000.0), exposed(gross_notional=-1e9)),
+        (OrderFacts("B", 0.1, 50_000.0), exposed(drawdown=-0.5)),
+        (OrderFacts("B", 0.1, 50_000.0), exposed(open_positions=-9)),
+        (OrderFacts("B", 0.1, 50_000.0, volatility=-0.5), exposed(volatility_notional=1.0)),
+        (OrderFacts("B", 0.1, 50_000.0, volatility=0.5), exposed(volatility_notional=-1e9)),
+    ],
+)
+def test_a_negative_number_makes_no_room(order: OrderFacts, exposure: Exposure) -> None:
+    found = RiskEngine(shipped_profile("balanced")).check(order, exposure)
+    assert found.reasons == (RiskReason.NOT_A_NUMBER,)
+
+
+@given(
+    held=st.floats(-3.0, 3.0),
+    quantity=st.floats(-6.0, 6.0).filter(lambda x: abs(x) > 1e-6),
+    others=st.floats(0, 2e5),
+    pnl=st.floats(-2e4, 2e4),
+    fall=st.floats(0, 0.3),
+    count=st.integers(1, 8),
+    cost=st.floats(0, 40),
+    spent=st.floats(0, 2e3),
+)
+def test_prop_what_passes_leaves_every_limit_held_or_the_holding_smaller(
+    held: float, quantity: float, others: float, pnl: float, fall: float, count: int, cost: float,
+    spent: float,
+) -> None:  # fmt: skip
+    limits, price = shipped_profile("balanced"), 10_000.0
+    before = Exposure(
+        100_000.0, {"B": (held, price)}, pnl, fall, others + abs(held) * price, count, spent
+    )
+    found = RiskEngine(limits).check(OrderFacts("B", quantity, price, cost), before)
+    after = abs(held + quantity)
+    if found.reduces:
+        assert found.allowed
+        assert after <= abs(held)
+        assert (held + quantity) * held >= 0
+    elif found.allowed:
+        slack = 1 + 1e-9
+        assert after * price <= limits.max_position * 1e5 * slack
+        assert others + after * price <= limits.max_leverage * 1e5 * slack
+        assert fall < limits.max_drawdown
+        assert -pnl < limits.max_daily_loss * (1e5 - pnl) * slack
+        assert count + (held == 0) <= limits.max_open_positions
+        assert cost <= limits.max_cost_bps * slack
+        assert spent + abs(quantity) * price * cost * 1e-4 <= limits.cost_budget * 1e5 * slack

@@ -14,7 +14,8 @@ class RiskReason(enum.StrEnum):
     """Why an order is refused; the reference page is generated from these."""
 
     NOT_A_NUMBER = "not_a_number"
-    """A quantity, price, equity or cost is NaN, infinite, zero or negative where it must not be."""
+    """A quantity, price, equity, loss or cost is NaN, infinite, zero or negative where it must not
+    be."""
     HALTED = "halted"
     """The kill switch stands at halted."""
     REDUCING_ONLY = "reducing_only"
@@ -22,7 +23,7 @@ class RiskReason(enum.StrEnum):
     NO_EQUITY = "no_equity"
     """Equity is zero or less; only reducing orders pass."""
     ORDER_SIZE = "order_size"
-    """The order's notional exceeds `max_order`."""
+    """The notional that the order adds, beyond what it closes, exceeds `max_order`."""
     POSITION = "position"
     """The symbol's notional after the order exceeds `max_position`."""
     LEVERAGE = "leverage"
@@ -30,7 +31,7 @@ class RiskReason(enum.StrEnum):
     OPEN_POSITIONS = "open_positions"
     """The order would open one symbol more than `max_open_positions`."""
     DAILY_LOSS = "daily_loss"
-    """The loss of the day has reached `max_daily_loss`."""
+    """The loss of the day, of the equity it began with, has reached `max_daily_loss`."""
     DRAWDOWN = "drawdown"
     """The loss from the peak has reached `max_drawdown`."""
     COST = "cost"
@@ -69,9 +70,11 @@ class Exposure:
     Attributes:
         equity: Equity in quote units.
         positions: Signed base quantity and mark price by symbol; symbols without holding may be
-            absent.
-        daily_pnl: Profit since the start of the UTC day, in quote units.
-        drawdown: Loss from the peak of equity as a fraction of the peak, in [0, 1].
+            absent. All notionals are in one quote currency: who trades several converts first.
+        daily_pnl: Profit since the start of the UTC day, fees paid, in quote units; what the day
+            began with is `equity - daily_pnl`.
+        drawdown: Loss from the peak of equity as a fraction of the peak, >= 0; above 1 once more
+            than everything is lost.
         gross_notional: Sum of the absolute notionals, in quote units.
         open_positions: Number of symbols with a holding.
         cost_today: Costs paid since the start of the UTC day, in quote units.
@@ -189,7 +192,8 @@ class RiskEngine:
         quantity, price = order.signed_quantity, order.price
         entry = exposure.positions.get(order.symbol)
         held = 0.0 if entry is None else entry[0]
-        if held and (held > 0) != (quantity > 0) and 0 < abs(quantity) <= abs(held):
+        # a holding that is no number proves nothing
+        if held and (held > 0) != (quantity > 0) and 0 < abs(quantity) <= abs(held) < math.inf:
             return _REDUCES
         equity, gross = exposure.equity, exposure.gross_notional
         size = abs(held + quantity)
@@ -203,18 +207,24 @@ class RiskEngine:
             after + gross + order_cost + equity + exposure.daily_pnl + exposure.drawdown
             + exposure.cost_today
         )  # fmt: skip
-        if not sound or price <= 0 or quantity == 0 or equity <= 0:
+        pnl = exposure.daily_pnl
+        if (
+            not sound or price <= 0 or quantity == 0 or equity <= 0
+            # a number that no holding has would make room for others
+            or gross < 0 or exposure.drawdown < 0 or exposure.open_positions < 0
+        ):  # fmt: skip
             return self._malformed(order, exposure, held)
         (
             most_order, most_position, most_gross, target, budget,
             most_open, most_loss, most_fall, most_bps,
         ) = self._limits  # fmt: skip
-        by_order = 1 - notional / (most_order * equity)
+        # what turns a holding over closes first, and closing is never too large
+        by_order = 1 - min(notional, after) / (most_order * equity)
         by_position = 1 - after / (most_position * equity)
         by_gross = 1 - (gross + added) / (most_gross * equity)
         by_count = 1 - (exposure.open_positions + (not held)) / most_open
         # a loss breaches its limit when it reaches it: the smallest step below 0 says so
-        by_day = (1 + exposure.daily_pnl / equity / most_loss) or -_STEP
+        by_day = (1 + pnl / (equity - pnl if pnl < 0 else equity) / most_loss) or -_STEP
         by_fall = (1 - exposure.drawdown / most_fall) or -_STEP
         by_cost = 1 - cost_bps / most_bps
         by_budget = 1 - (exposure.cost_today + order_cost) / (budget * equity)
@@ -234,7 +244,11 @@ class RiskEngine:
         )  # fmt: skip
         if order.volatility is not None and exposure.volatility_notional is not None:
             volatile = exposure.volatility_notional + added * order.volatility
-            if not math.isfinite(volatile):
+            if (
+                not math.isfinite(volatile)
+                or order.volatility < 0
+                or exposure.volatility_notional < 0
+            ):
                 return self._malformed(order, exposure, held)
             margins["volatility"] = room = 1 - volatile / (target * equity)
             inside = inside and room >= 0
@@ -253,7 +267,12 @@ class RiskEngine:
         )  # fmt: skip
         reasons = list(_STATES[self.state])
         sound = all(math.isfinite(number) for number in numbers)
-        if not sound or order.price <= 0 or order.signed_quantity == 0:
+        # of equity it is said below, profits and rebates may have either sign
+        signless = (
+            exposure.gross_notional, exposure.drawdown, exposure.open_positions,
+            order.volatility or 0.0, exposure.volatility_notional or 0.0,
+        )  # fmt: skip
+        if not sound or order.price <= 0 or order.signed_quantity == 0 or min(signless) < 0:
             reasons.insert(0, RiskReason.NOT_A_NUMBER)
         if not exposure.equity > 0:
             reasons.append(RiskReason.NO_EQUITY)
@@ -274,13 +293,13 @@ class RiskEngine:
         notional = abs(order.signed_quantity) * order.price
         added = (size - abs(held)) * order.price
         spent = exposure.cost_today + notional * order.cost_high_bps * 1e-4
-        count = exposure.open_positions + (held == 0)
+        count, pnl = exposure.open_positions + (held == 0), exposure.daily_pnl
         uses = {
-            "order_size": notional / (profile.max_order * equity),
+            "order_size": min(notional, size * order.price) / (profile.max_order * equity),
             "position": size * order.price / (profile.max_position * equity),
             "leverage": (exposure.gross_notional + added) / (profile.max_leverage * equity),
             "open_positions": count / profile.max_open_positions,
-            "daily_loss": -exposure.daily_pnl / equity / profile.max_daily_loss,
+            "daily_loss": -pnl / (equity - min(pnl, 0.0)) / profile.max_daily_loss,
             "drawdown": exposure.drawdown / profile.max_drawdown,
             "cost": order.cost_high_bps / profile.max_cost_bps,
             "cost_budget": spent / (profile.cost_budget * equity),

@@ -30,8 +30,9 @@ class RiskProfile(BaseModel):
         name: Name in reports and decisions.
         max_position: Largest notional of one symbol, as a fraction of equity, > 0.
         max_leverage: Largest gross notional of all symbols, as a multiple of equity, > 0.
-        max_order: Largest notional of one order, as a fraction of equity, > 0.
-        max_daily_loss: Loss since the start of the UTC day, as a fraction of equity, in (0, 1).
+        max_order: Largest notional that one order adds, as a fraction of equity, > 0.
+        max_daily_loss: Loss since the start of the UTC day, as a fraction of the equity that the
+            day began with, in (0, 1).
         max_drawdown: Loss from the peak of equity, as a fraction of the peak, in (0, 1).
         max_open_positions: Largest number of symbols held, >= 1.
         max_cost_bps: Highest upper end of an order's estimated cost, in basis points, > 0.
@@ -68,8 +69,8 @@ class RiskProfile(BaseModel):
                 (self.max_position > self.max_leverage, "max_position may not exceed max_leverage"),
                 (self.max_order > self.max_leverage, "max_order may not exceed max_leverage"),
                 (
-                    self.max_order > 2 * self.max_position,
-                    "max_order may not exceed twice max_position, which turns a holding over",
+                    self.max_order > self.max_position,
+                    "max_order may not exceed max_position, which would never let it be reached",
                 ),
                 (
                     self.max_daily_loss > self.max_drawdown,
