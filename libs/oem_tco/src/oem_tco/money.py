@@ -8,15 +8,16 @@ rounded values, so that the components telescope to the total whatever the round
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
 from fractions import Fraction
 
 MINOR_DIGITS = 8
 """Decimal digits of the quote currency that one minor unit stands for."""
 MINOR_PER_UNIT: int = 10**MINOR_DIGITS
 
-# wide enough that no product of two 38-digit decimals is rounded before we round it on purpose
-_CONTEXT = Context(prec=80, rounding=ROUND_HALF_EVEN)
+# wide enough that no product of decimals of a ledger, or of one and a float, is rounded before we
+# round it on purpose; what is wider still is an error there and counted in fractions instead
+EXACT = Context(prec=200, rounding=ROUND_HALF_EVEN, traps=[Inexact, InvalidOperation])
 
 
 def to_minor(amount: Decimal | Fraction | int) -> int:
@@ -28,7 +29,25 @@ def to_minor(amount: Decimal | Fraction | int) -> int:
         >>> to_minor(Decimal("0.000000005")), to_minor(Decimal("0.000000015"))
         (0, 2)
     """
+    if isinstance(amount, Decimal):
+        try:
+            return int(amount.scaleb(MINOR_DIGITS, EXACT).to_integral_value(ROUND_HALF_EVEN))
+        except Inexact:
+            pass  # more digits than the context has
     return round(Fraction(amount) * MINOR_PER_UNIT)
+
+
+def value_minor(price: Decimal, quantity: Decimal) -> int:
+    """Return `price x quantity` in minor units, rounded once, half to even.
+
+    Example:
+        >>> value_minor(Decimal("95900.1"), Decimal("0.5"))
+        4795005000000
+    """
+    try:
+        return to_minor(EXACT.multiply(price, quantity))
+    except Inexact:
+        return to_minor(Fraction(price) * Fraction(quantity))
 
 
 def minor_text(amount_minor: int) -> str:
@@ -60,7 +79,7 @@ def from_minor_text(text: str) -> int:
 
 def from_minor(amount_minor: int) -> Decimal:
     """Return minor units as a Decimal of the quote currency."""
-    return _CONTEXT.multiply(Decimal(amount_minor), Decimal(1).scaleb(-MINOR_DIGITS))
+    return EXACT.multiply(Decimal(amount_minor), Decimal(1).scaleb(-MINOR_DIGITS))
 
 
 def bps(amount_minor: int, notional_minor: int) -> float:

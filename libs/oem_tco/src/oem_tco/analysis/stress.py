@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -20,11 +21,12 @@ from oem_tco.fees.book import FeeAccount, FeeBook
 from oem_tco.ledger.analysis import TcoResult
 from oem_tco.ledger.rows import FillRow
 from oem_tco.ledger.shortfall import Shortfall
-from oem_tco.money import bps, to_minor
+from oem_tco.money import EXACT, bps, value_minor
 from oem_tco.pretrade.estimate import EstimateModel
 from oem_tco.terms import COMPONENTS, Component, Liquidity, Provenance
 
 _BPS = 10_000
+_HALF = Decimal("0.5")
 
 
 class CostScenario(BaseModel):
@@ -227,12 +229,10 @@ class _World:
             added[Component.FEES] = self._fees_added(found, fills)
         takers = [fill for fill in fills if fill.liquidity is Liquidity.TAKER]
         if scenario.spread_factor > 1:
-            factor = Fraction(scenario.spread_factor) - 1
-            added[Component.SPREAD] = sum(to_minor(self._half(f) * factor) for f in takers)
+            factor = EXACT.subtract(Decimal(scenario.spread_factor), Decimal(1))
+            added[Component.SPREAD] = sum(value_minor(self._half(f), factor) for f in takers)
         if scenario.depth_divisor > 1:
-            added[Component.IMPACT_TEMPORARY] = sum(
-                to_minor(self._thinner(found, f)) for f in takers
-            )
+            added[Component.IMPACT_TEMPORARY] = sum(self._thinner(found, f) for f in takers)
         if scenario.latency_ms > 0:
             added[Component.DELAY] = self._delay_added(found)
         return added
@@ -247,34 +247,37 @@ class _World:
             )
             if rate.provenance is Provenance.ESTIMATED:
                 self._count(f"fills charged the upper end of an estimate, {rate.note}")
-            entry += to_minor(fill.price * fill.quantity * max(rate.rate, rate.high_rate))
+            paid = EXACT.multiply(fill.price, fill.quantity)
+            entry += value_minor(paid, max(rate.rate, rate.high_rate))
         return max(0, entry - found.parts[Component.FEES])
 
-    def _half(self, fill: FillRow) -> Fraction:
+    def _half(self, fill: FillRow) -> Decimal:
         """Return the half spread a taker's fill paid, quote units."""
-        value = Fraction(fill.price) * Fraction(fill.quantity)
         if fill.bid is None or fill.ask is None or not 0 < fill.bid <= fill.ask:
             half = self._model.fallback_half_spread_bps
             self._count(f"fills without a valid quote, half spread of {half:g} bps assumed")
-            return value * Fraction(half) / _BPS
-        return Fraction(fill.ask - fill.bid) / 2 * Fraction(fill.quantity)
+            value = EXACT.multiply(fill.price, fill.quantity)
+            return EXACT.multiply(value, Decimal(half).scaleb(-4, EXACT))
+        spread = EXACT.subtract(fill.ask, fill.bid)
+        return EXACT.multiply(EXACT.multiply(spread, _HALF), fill.quantity)
 
-    def _thinner(self, found: Shortfall, fill: FillRow) -> Fraction:
-        """Return what a fill would pay more beyond the touch, quote units."""
+    def _thinner(self, found: Shortfall, fill: FillRow) -> int:
+        """Return what a fill would pay more beyond the touch, minor units."""
         scenario = self._scenario
         divisor = scenario.depth_divisor
         quoted = fill.bid is not None and fill.ask is not None and 0 < fill.bid <= fill.ask
         if quoted and fill.bid is not None and fill.ask is not None:
             sign = found.order.side.sign
             touch = fill.ask if sign > 0 else fill.bid
-            beyond = sign * Fraction(fill.price - touch) * Fraction(fill.quantity)
-            if beyond > 0:
-                return beyond * (Fraction(divisor**scenario.depth_exponent) - 1)
+            beyond = EXACT.multiply(EXACT.subtract(fill.price, touch), fill.quantity)
+            if sign * beyond > 0:
+                more = EXACT.subtract(Decimal(divisor**scenario.depth_exponent), Decimal(1))
+                return sign * value_minor(beyond, more)
             self._count(
                 "fills at the touch, taken to have emptied it, each next level a half spread away"
             )
         # a fill of n levels that are a half spread apart pays (n - 1) / 2 of them on average
-        return self._half(fill) * Fraction((divisor - 1) / 2)
+        return value_minor(self._half(fill), Decimal((divisor - 1) / 2))
 
     def _delay_added(self, found: Shortfall) -> int:
         order, scenario = found.order, self._scenario

@@ -13,7 +13,7 @@ from oem_tco.errors import InputError
 from oem_tco.ledger.analysis import TcoResult
 from oem_tco.ledger.rows import FillRow, OrderRow
 from oem_tco.ledger.shortfall import Shortfall
-from oem_tco.money import bps, minor_text
+from oem_tco.money import EXACT, MINOR_DIGITS, MINOR_PER_UNIT, bps, minor_text
 from oem_tco.terms import Component
 
 _SHOWN = Context(prec=10)
@@ -196,17 +196,21 @@ def executed_bps(found: Shortfall) -> float | None:
     order = found.order
     if not found.filled:
         return None
-    unfilled = (order.quantity - found.filled) * 10**8
+    unfilled = EXACT.subtract(order.quantity, found.filled)
     # both conventions of delay agree on delay + opportunity; take the unfilled part out of it
     last = order.end_price if order.end_price is not None else order.arrival_price
-    never = order.side.sign * Fraction(unfilled) * Fraction(last - order.decision_price)
-    cost = Fraction(found.total) - never
-    value = Fraction(order.decision_price * found.filled) * 10**8
-    return float(cost / value * 10_000)
+    rise = EXACT.subtract(last, order.decision_price)
+    never = EXACT.multiply(unfilled, rise).scaleb(MINOR_DIGITS, EXACT)
+    keep = EXACT.subtract if order.side.sign > 0 else EXACT.add
+    cost, per = keep(Decimal(found.total), never).as_integer_ratio()
+    value, of = EXACT.multiply(order.decision_price, found.filled).as_integer_ratio()
+    return cost * 10_000 * of / (value * per * MINOR_PER_UNIT)
 
 
-def _badness(found: Shortfall, rank: Rank) -> Fraction:
-    return Fraction(found.total, found.notional if rank is Rank.BPS and found.notional else 1)
+def _badness(found: Shortfall, rank: Rank) -> Fraction | int:
+    if rank is Rank.AMOUNT:
+        return found.total
+    return Fraction(found.total, found.notional or 1)
 
 
 def _text(number: Decimal) -> str:

@@ -6,6 +6,7 @@ import datetime as dt
 import enum
 import tomllib
 from decimal import Decimal
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
@@ -94,11 +95,11 @@ class ScheduleVersion(_Part):
             raise ValueError("min_holdings needs holdings_asset")
         return self
 
-    @property
+    @cached_property
     def effective_ns(self) -> int:
         return _ns(self.effective)
 
-    @property
+    @cached_property
     def until_ns(self) -> int | None:
         return None if self.until is None else _ns(self.until)
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import reduce
 
 from oem_tco.errors import InputError
 from oem_tco.ledger.rows import FillRow, OrderRow
-from oem_tco.money import to_minor
+from oem_tco.money import EXACT, to_minor, value_minor
 from oem_tco.terms import COMPONENTS, Component, DelayConvention
 
 
@@ -74,8 +75,8 @@ def shortfall(
     sign = order.side.sign
     notes: list[str] = []
     parts = dict.fromkeys(COMPONENTS, 0)
-    filled = sum((fill.quantity for fill in fills), Decimal(0))
-    unfilled = order.quantity - filled
+    filled = reduce(EXACT.add, (fill.quantity for fill in fills), Decimal(0))
+    unfilled = EXACT.subtract(order.quantity, filled)
     if unfilled < 0:
         raise InputError(
             f"filled {filled} of {order.quantity}",
@@ -84,11 +85,11 @@ def shortfall(
         )
     decided = arrived = paid = 0
     for fill in fills:
-        at_decision = to_minor(order.decision_price * fill.quantity)
-        at_arrival = to_minor(order.arrival_price * fill.quantity)
-        at_price = to_minor(fill.price * fill.quantity)
+        at_decision = value_minor(order.decision_price, fill.quantity)
+        at_arrival = value_minor(order.arrival_price, fill.quantity)
+        at_price = value_minor(fill.price, fill.quantity)
         mid, touch = _quote(order, fill, notes)
-        at_mid, at_touch = to_minor(mid * fill.quantity), to_minor(touch * fill.quantity)
+        at_mid, at_touch = value_minor(mid, fill.quantity), value_minor(touch, fill.quantity)
         parts[Component.IMPACT_PERMANENT] += sign * (at_mid - at_arrival)
         parts[Component.SPREAD] += sign * (at_touch - at_mid)
         parts[Component.IMPACT_TEMPORARY] += sign * (at_price - at_touch)
@@ -101,9 +102,9 @@ def shortfall(
         last = order.arrival_price
         if unfilled:
             notes.append("no last price: the unfilled part is valued at arrival")
-    rest_decided = to_minor(order.decision_price * unfilled)
-    rest_arrived = to_minor(order.arrival_price * unfilled)
-    rest_last = to_minor(last * unfilled)
+    rest_decided = value_minor(order.decision_price, unfilled)
+    rest_arrived = value_minor(order.arrival_price, unfilled)
+    rest_last = value_minor(last, unfilled)
     parts[Component.DELAY] = sign * (arrived - decided)
     if convention is DelayConvention.WHOLE_ORDER:
         parts[Component.DELAY] += sign * (rest_arrived - rest_decided)
@@ -122,7 +123,7 @@ def _quote(order: OrderRow, fill: FillRow, notes: list[str]) -> tuple[Decimal, D
         why = "crossed quote" if crossed else "no quote"
         notes.append(f"{fill.fill_id}: {why}: spread and temporary impact are inside permanent")
         return fill.price, fill.price
-    mid = (fill.bid + fill.ask) / 2
+    mid = EXACT.divide(EXACT.add(fill.bid, fill.ask), 2)
     if fill.liquidity.value == "maker":
         return mid, fill.price
     return mid, fill.ask if order.side.sign > 0 else fill.bid
@@ -132,11 +133,11 @@ def _fee(order: OrderRow, fill: FillRow) -> int:
     if fill.fee_asset == order.currency or not fill.fee_amount:
         return to_minor(fill.fee_amount)
     if fill.fee_asset == order.symbol.split("/")[0] and fill.fee_rate_to_quote is None:
-        return to_minor(fill.fee_amount * fill.price)
+        return value_minor(fill.fee_amount, fill.price)
     if fill.fee_rate_to_quote is None:
         raise InputError(
             f"the fee was paid in {fill.fee_asset}, and there is no rate to {order.currency}",
             where=fill.fill_id,
             remedy="give fee_rate_to_quote for this fill",
         )
-    return to_minor(fill.fee_amount * fill.fee_rate_to_quote)
+    return value_minor(fill.fee_amount, fill.fee_rate_to_quote)
