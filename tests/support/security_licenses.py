@@ -74,13 +74,16 @@ class Trade:
         with Journal.open(self.registry, self.vendor, clock=self.clock) as registry:
             return answer(*args, self.vendor, registry, **more)
 
-    def issue(self, request: bytes | None = None, **terms: object) -> bytes:
+    def issue(
+        self, request: bytes | None = None, post_quantum: bool = False, **terms: object
+    ) -> bytes:
         wanted = LicenseTerms(**{"profile": "paper", "features": ("paper",), "days": 30, **terms})  # type: ignore[arg-type]
         return self.answered(
             issue_license,
             self.read(request or self.ask()),
             wanted,
             approved_by="anna",
+            post_quantum=post_quantum,
             clock=self.clock,
         )
 
@@ -104,8 +107,8 @@ class Trade:
     def revoke(self, held: License, reason: str = "not paid") -> None:
         self.answered(revoke_license, held.license_id, approved_by="anna", reason=reason)
 
-    def publish(self) -> bytes:
-        return self.answered(publish_revocations, clock=self.clock)
+    def publish(self, *, post_quantum: bool = False) -> bytes:
+        return self.answered(publish_revocations, post_quantum=post_quantum, clock=self.clock)
 
     def install(self, data: bytes) -> License:
         return install_license(data, self.paths, self.site, clock=self.clock)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from oem_daemon.bootstrap import AUDIENCE
-from oem_daemon.config.reader import config_hash, read_config
-from oem_daemon.config.template import first_config
 from oem_daemon.device import observe
 from oem_daemon.errors import NotReady
 from oem_daemon.site import Site
+from oem_daemon.tls_rotation import record_rotation
 from oem_security import (
-    CertificateAuthority,
     Fingerprint,
     Journal,
     Keyring,
@@ -112,9 +109,12 @@ def issue_access(site: Site, *, operator: str, roles: tuple[str, ...], days: int
     Returns:
         The token's file.
     """
+    from oem_security import CertificateAuthority  # brings all of X.509
+
     authority = CertificateAuthority.create(site.mtls)
     authority.issue_server()
     authority.issue_client()
+    record_rotation(site, authority)
     return issue_operator_token(site, operator=operator, roles=roles, days=days)
 
 
@@ -128,6 +128,8 @@ def issue_operator_token(
     Raises:
         NotReady: The operator's name cannot be a file's name.
     """
+    from oem_daemon.bootstrap import AUDIENCE
+
     if not operator.replace("-", "").replace("_", "").isalnum():
         raise NotReady(
             f"{operator!r} cannot name a token file",
@@ -159,6 +161,8 @@ def write_config(site: Site, *, data: Path | None, bars: int, seed: int) -> None
     Raises:
         NotReady: There is a configuration already.
     """
+    from oem_daemon.config.template import first_config
+
     if site.config.exists():
         raise NotReady(
             "there is a configuration already",
@@ -176,6 +180,8 @@ def sign_config(site: Site) -> str:
     Raises:
         ConfigError: It is missing or wrong.
     """
+    from oem_daemon.config.reader import config_hash, read_config
+
     config = read_config(site.config)
     claims = {"stage": config.runtime.stage.value, "operator": config.operator}
     seal_file(site.config, Keyring.open(site.keys), media_type="application/yaml", claims=claims)

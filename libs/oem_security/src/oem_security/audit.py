@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from oem_security.anchors.trusted import vendor_pins
 from oem_security.envelope.dsse import open_envelope, payload_type_of
 from oem_security.envelope.policy import PayloadType, Pins, Role, envelope_mac, site_pins
 from oem_security.envelope.seal import SEAL_SUFFIX, verify_file
@@ -196,18 +197,17 @@ def _open(path: Path, root: Path, keyring: Keyring) -> str:
             where=str(path),
             remedy="restore the file from a backup",
         )
-    verified = open_envelope(data, payload_type, _pins(payload_type, root, keyring))
+    pins, also = _pins(payload_type, root, keyring)
+    verified = open_envelope(data, payload_type, pins, also=also)
     return f"{payload_type.name.lower()}, signed by {', '.join(r.value for r in verified.key_ids)}"
 
 
-def _pins(payload_type: PayloadType, root: Path, keyring: Keyring) -> Pins:
+def _pins(payload_type: PayloadType, root: Path, keyring: Keyring) -> tuple[Pins, tuple[Role, ...]]:
     if payload_type not in (PayloadType.LICENSE, PayloadType.REVOCATIONS):
-        return site_pins(keyring)
-    anchors = load_anchors(LicensePaths(root / "var" / "licenses"), keyring)
-    return {
-        Role.VENDOR_SIGN: anchors.vendors,
-        Role.DEVICE_MAC: tuple(envelope_mac(e) for e in keyring.usable(Purpose.DEVICE)),
-    }
+        return site_pins(keyring), ()
+    pins, also = vendor_pins(load_anchors(LicensePaths(root / "var" / "licenses"), keyring))
+    device = tuple(envelope_mac(e) for e in keyring.usable(Purpose.DEVICE))
+    return {**pins, Role.DEVICE_MAC: device}, also
 
 
 def _being_written(path: Path) -> bool:

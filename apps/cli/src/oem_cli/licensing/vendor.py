@@ -12,6 +12,7 @@ from oem_cli.licensing.site import read
 from oem_cli.output import Output
 from oem_daemon.provision import Vendor
 from oem_security.anchors.trusted import Anchors
+from oem_security.envelope.policy import PostQuantum
 from oem_security.files import write_atomic
 from oem_security.journal.writer import Journal
 from oem_security.keys.keyring import Keyring
@@ -32,7 +33,10 @@ from oem_security.strict_json import canonical
 def run_anchors(args: argparse.Namespace, out: Output) -> ExitCode:
     """Write the vendor's public keys."""
     keyring = Vendor(args.vendor).keyring()
-    write_atomic(args.output, canonical(Anchors.of(keyring).as_json()) + b"\n")
+    write_atomic(
+        args.output,
+        canonical(Anchors.of(keyring, PostQuantum(args.post_quantum)).as_json()) + b"\n",
+    )
     out.report({"anchors": str(args.output)}, f"public keys are in {args.output}")
     return ExitCode.OK
 
@@ -42,7 +46,14 @@ def run_issue(args: argparse.Namespace, out: Output) -> ExitCode:
     with _registry(args.vendor) as (keyring, registry):
         request = read_request(read(args.request), keyring)
         terms = _terms(args, LicenseTerms("paper", ()))
-        issued = issue_license(request, terms, keyring, registry, approved_by=args.approved_by)
+        issued = issue_license(
+            request,
+            terms,
+            keyring,
+            registry,
+            approved_by=args.approved_by,
+            post_quantum=args.post_quantum,
+        )
     return _hand_over(args.output, issued, request, out)
 
 
@@ -57,6 +68,7 @@ def run_renew(args: argparse.Namespace, out: Output) -> ExitCode:
             registry,
             approved_by=args.approved_by,
             days=args.days,
+            post_quantum=args.post_quantum,
             terms=_terms(args, before.terms) if before and _has_terms(args) else None,
         )
     return _hand_over(args.output, renewed, request, out)
@@ -67,7 +79,12 @@ def run_rebind(args: argparse.Namespace, out: Output) -> ExitCode:
     with _registry(args.vendor) as (keyring, registry):
         request = read_request(read(args.request), keyring)
         bound = rebind_license(
-            request, keyring, registry, approved_by=args.approved_by, reason=args.reason
+            request,
+            keyring,
+            registry,
+            approved_by=args.approved_by,
+            reason=args.reason,
+            post_quantum=args.post_quantum,
         )
     out.say("publish the next list, so that the old device learns it: oem license revocations")
     return _hand_over(args.output, bound, request, out)
@@ -89,7 +106,7 @@ def run_revoke(args: argparse.Namespace, out: Output) -> ExitCode:
 def run_revocations(args: argparse.Namespace, out: Output) -> ExitCode:
     """Publish the next revocation list."""
     with _registry(args.vendor) as (keyring, registry):
-        data = publish_revocations(keyring, registry)
+        data = publish_revocations(keyring, registry, post_quantum=args.post_quantum)
         state = read_registry(registry.path, keyring)
     write_atomic(args.output, data)
     out.report(

@@ -12,6 +12,7 @@ from oem_cli.parser import Verbs
 
 if TYPE_CHECKING:
     from oem_security import AnchorSet, Keyring
+    from oem_security.envelope.policy import PostQuantum
     from oem_security.keys.key import PublicKey
 
 
@@ -27,6 +28,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "--root", action="append", type=Path, metavar="FILE", help="another holder's root key"
         )
         verb.add_argument("--threshold", type=int, metavar="N", help="how many roots must sign")
+        verb.add_argument(
+            "--post-quantum",
+            choices=["none", "accepted", "required"],
+            help="name the vendor's ML-DSA-65 keys, and whether sites ask for their signature",
+        )
     sign = verbs.add("sign", run_sign, "vendor: add another root holder's signature to a file")
     sign.add_argument("file", type=Path, metavar="FILE", help="the version; it is changed")
     for verb in (root, begin, following, sign):
@@ -55,10 +61,16 @@ def run_root(args: argparse.Namespace, out: Output) -> ExitCode:
 def run_begin(args: argparse.Namespace, out: Output) -> ExitCode:
     """Make the first version."""
     from oem_security import first_anchors
+    from oem_security.envelope.policy import PostQuantum
 
     roots = [_root(path) for path in args.root or ()]
-    return _write(args.output, first_anchors(_vendor(args), roots=roots,
-                                             threshold=args.threshold or 1), out)  # fmt: skip
+    data = first_anchors(
+        _vendor(args),
+        roots=roots,
+        threshold=1 if args.threshold is None else args.threshold,
+        post_quantum=_post_quantum(args) or PostQuantum.NONE,
+    )
+    return _write(args.output, data, out)
 
 
 def run_next(args: argparse.Namespace, out: Output) -> ExitCode:
@@ -66,7 +78,13 @@ def run_next(args: argparse.Namespace, out: Output) -> ExitCode:
     from oem_security import next_anchors
 
     roots = None if args.root is None else [_root(path) for path in args.root]
-    data = next_anchors(_read(args.previous), _vendor(args), roots=roots, threshold=args.threshold)
+    data = next_anchors(
+        _read(args.previous),
+        _vendor(args),
+        roots=roots,
+        threshold=args.threshold,
+        post_quantum=_post_quantum(args),
+    )
     return _write(args.output, data, out)
 
 
@@ -117,6 +135,7 @@ def _tell(data: bytes, out: Output) -> ExitCode:
         [
             f"version {made.version}: {made.threshold} of {len(made.roots)} roots must sign",
             f"signed by {', '.join(signed)}",
+            f"ML-DSA-65: {made.wanted.value}",
             f"SHA-384 {made.sha384}",
         ],
     )
@@ -130,7 +149,15 @@ def _json(made: AnchorSet) -> dict[str, object]:
         "vendors": [key.key_id for key in made.vendors],
         "roots": [key.key_id for key in made.roots],
         "threshold": made.threshold,
+        "post_quantum": made.wanted.value,
+        "post_quantum_keys": [key.key_id for key in made.post_quantum],
     }
+
+
+def _post_quantum(args: argparse.Namespace) -> PostQuantum | None:
+    from oem_security.envelope.policy import PostQuantum
+
+    return None if args.post_quantum is None else PostQuantum(args.post_quantum)
 
 
 def _vendor(args: argparse.Namespace) -> Keyring:

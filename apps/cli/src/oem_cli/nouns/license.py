@@ -90,6 +90,12 @@ def _vendor_verbs(verbs: Verbs) -> None:
 
     anchors = add("anchors", "write the public keys that sites trust")
     anchors.add_argument("output", type=Path, metavar="FILE", help="where to write them")
+    anchors.add_argument(
+        "--post-quantum",
+        choices=["none", "accepted", "required"],
+        default="none",
+        help="name the ML-DSA-65 key too, and whether sites ask for its signature (default: none)",
+    )
     issue = add("issue", "approve a request and issue the licence")
     _terms(issue, needed=True)
     renew = add("renew", "issue the next revision for the same device")
@@ -100,14 +106,20 @@ def _vendor_verbs(verbs: Verbs) -> None:
         verb.add_argument("--approved-by", required=True, help="who takes the responsibility")
         verb.add_argument("request", type=Path, metavar="REQUEST", help="the site's request")
         verb.add_argument("output", type=Path, metavar="FILE", help="where to write the licence")
+        _post_quantum(verb)
     revoke = add("revoke", "revoke a licence; sites learn it from the next list")
     revoke.add_argument("--reason", required=True, help="why, for registry and list")
     revoke.add_argument("--approved-by", required=True, help="who takes the responsibility")
     revoke.add_argument("license_id", metavar="ID", help="such as lic-0123456789abcdef")
     listed = add("revocations", "publish the next numbered revocation list")
     listed.add_argument("output", type=Path, metavar="FILE", help="where to write it")
+    _post_quantum(listed)
     code = add("code", "read out a one-time password for a site whose hardware changed")
     code.add_argument("request", type=Path, metavar="REQUEST", help="the site's request")
+
+
+def _post_quantum(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--post-quantum", action="store_true", help="sign with ML-DSA-65 as well")
 
 
 def _terms(parser: argparse.ArgumentParser, *, needed: bool) -> None:

@@ -170,19 +170,10 @@ def _json(entry: Issued) -> dict[str, object]:
 
 
 def _record(args: argparse.Namespace, authority: CertificateAuthority) -> None:
-    """Write the registry of rotations that checklists ask for."""
     from oem_daemon.site import Site
-    from oem_security import Keyring
-    from oem_security.mtls.registry import write_rotation
+    from oem_daemon.tls_rotation import record_rotation
 
-    site = Site(args.site)
-    write_rotation(
-        site.tls_rotation,
-        authority.standings(),
-        authority.registry(),
-        authority.fingerprint,
-        Keyring.open(site.keys),
-    )
+    record_rotation(Site(args.site), authority)
 
 
 def _authority(args: argparse.Namespace) -> CertificateAuthority:

@@ -9,18 +9,17 @@ Source: root key rotation of The Update Framework, specification 1.0, section 5.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from oem_security.anchors.trusted import post_quantum_keys, read_post_quantum
 from oem_security.clock import NS_PER_SECOND, Clock, SystemClock, rfc3339
 from oem_security.envelope.dsse import Parts, pae, put_together, take_apart
-from oem_security.envelope.policy import POLICIES, PayloadType
+from oem_security.envelope.policy import POLICIES, PayloadType, PostQuantum
 from oem_security.errors import InputError, KeyringError, MalformedError, SealError
-from oem_security.fields import Fields, b64
+from oem_security.fields import Fields, b64, unb64
 from oem_security.keys.key import Algorithm, PrivateSigner, PublicKey, Purpose
 from oem_security.keys.keyring import Keyring
 from oem_security.strict_json import canonical, is_canonical, loads_object
@@ -42,6 +41,8 @@ class AnchorSet:
         roots: Ed25519 keys that sign versions of the anchors.
         threshold: How many different roots must sign.
         issued_ns: When it was made, UTC nanoseconds.
+        post_quantum: The vendor's ML-DSA-65 keys, where it signs with those as well.
+        post_quantum_required: Whether sites ask for their signature.
     """
 
     version: int
@@ -50,20 +51,31 @@ class AnchorSet:
     roots: tuple[PublicKey, ...]
     threshold: int
     issued_ns: int
+    post_quantum: tuple[PublicKey, ...] = ()
+    post_quantum_required: bool = False
 
     def payload(self) -> bytes:
         """Return the canonical JSON that is signed."""
-        return canonical(
-            {
-                "format": FORMAT,
-                "version": self.version,
-                "vendors": [b64(key.raw) for key in self.vendors],
-                "transport": b64(self.transport),
-                "roots": [b64(key.raw) for key in self.roots],
-                "threshold": self.threshold,
-                "issued": rfc3339(self.issued_ns),
-            }
-        )
+        value = {
+            "format": FORMAT,
+            "version": self.version,
+            "vendors": [b64(key.raw) for key in self.vendors],
+            "transport": b64(self.transport),
+            "roots": [b64(key.raw) for key in self.roots],
+            "threshold": self.threshold,
+            "issued": rfc3339(self.issued_ns),
+        }
+        if self.post_quantum:
+            value["post_quantum"] = [b64(key.raw) for key in self.post_quantum]
+            value["post_quantum_required"] = self.post_quantum_required
+        return canonical(value)
+
+    @property
+    def wanted(self) -> PostQuantum:
+        """What the vendor's ML-DSA-65 keys are to sites."""
+        if not self.post_quantum:
+            return PostQuantum.NONE
+        return PostQuantum.REQUIRED if self.post_quantum_required else PostQuantum.ACCEPTED
 
     @property
     def sha384(self) -> str:
@@ -80,6 +92,7 @@ class AnchorSet:
         limit = POLICIES[PayloadType.ANCHORS].max_bytes
         value = loads_object(payload, what="trust anchors", max_bytes=limit)
         fields = Fields(value, "trust anchors")
+        keys, required = read_post_quantum(fields)
         if fields.text("format") != FORMAT:
             fields.fail("format", f"is not {FORMAT}")
         found = cls(
@@ -89,6 +102,8 @@ class AnchorSet:
             roots=_keys(fields, "roots", MAX_ROOTS),
             threshold=fields.integer("threshold", 1, MAX_THRESHOLD),
             issued_ns=fields.time_ns("issued"),
+            post_quantum=keys,
+            post_quantum_required=required,
         )
         fields.done()
         if not found.vendors or found.threshold > len(found.roots):
@@ -107,6 +122,7 @@ def first_anchors(
     *,
     roots: Sequence[PublicKey] = (),
     threshold: int = 1,
+    post_quantum: PostQuantum = PostQuantum.NONE,
     clock: Clock | None = None,
 ) -> bytes:
     """Return version 1 as an envelope signed by this vendor keyring's root key.
@@ -115,6 +131,7 @@ def first_anchors(
         vendor: The keyring whose vendor and transport keys sites shall trust.
         roots: Root keys of the other holders; this keyring's own is added.
         threshold: How many of all roots must sign a version, 1 to 4.
+        post_quantum: Whether the vendor's ML-DSA-65 keys are named, and asked for.
         clock: Tells the time.
 
     Raises:
@@ -122,7 +139,7 @@ def first_anchors(
         KeyringError: It is not a vendor keyring.
     """
     own = vendor.active(Purpose.ROOT).public(Algorithm.ED25519)
-    return _signed(_new(vendor, 1, (own, *roots), threshold, clock), None, vendor)
+    return _signed(_new(vendor, 1, (own, *roots), threshold, post_quantum, clock), None, vendor)
 
 
 def next_anchors(
@@ -131,6 +148,7 @@ def next_anchors(
     *,
     roots: Sequence[PublicKey] | None = None,
     threshold: int | None = None,
+    post_quantum: PostQuantum | None = None,
     clock: Clock | None = None,
 ) -> bytes:
     """Return the version after `previous`, signed with the root keys this keyring has.
@@ -143,13 +161,21 @@ def next_anchors(
         vendor: The keyring whose vendor and transport keys sites shall trust.
         roots: Root keys of the other holders; None keeps those of the version before.
         threshold: How many roots must sign from now on; None keeps it.
+        post_quantum: Whether the vendor's ML-DSA-65 keys are named, and asked for; None keeps it.
         clock: Tells the time.
     """
     old = AnchorSet.from_payload(take_apart(previous, PayloadType.ANCHORS).payload)
     own = _roots_of(vendor)
     active = vendor.active(Purpose.ROOT).public(Algorithm.ED25519)
     others = [key for key in old.roots if key not in own] if roots is None else list(roots)
-    made = _new(vendor, old.version + 1, (active, *others), threshold or old.threshold, clock)
+    made = _new(
+        vendor,
+        old.version + 1,
+        (active, *others),
+        old.threshold if threshold is None else threshold,
+        old.wanted if post_quantum is None else post_quantum,
+        clock,
+    )
     return _signed(made, old, vendor)
 
 
@@ -234,6 +260,7 @@ def _new(
     version: int,
     roots: Sequence[PublicKey],
     threshold: int,
+    wanted: PostQuantum,
     clock: Clock | None,
 ) -> AnchorSet:
     unique = tuple(dict.fromkeys(roots))
@@ -251,6 +278,8 @@ def _new(
         roots=unique,
         threshold=threshold,
         issued_ns=now - now % NS_PER_SECOND,
+        post_quantum=post_quantum_keys(vendor, wanted),
+        post_quantum_required=wanted is PostQuantum.REQUIRED,
     )
 
 
@@ -273,11 +302,8 @@ def _roots_of(holder: Keyring) -> set[PublicKey]:
 def _keys(fields: Fields, name: str, limit: int) -> tuple[PublicKey, ...]:
     found = []
     for text in fields.texts(name, max_items=limit, max_length=64):
-        try:
-            raw = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            raw = b""
-        if len(raw) != 32 or b64(raw) != text:
+        raw = unb64(text)
+        if raw is None or len(raw) != 32:
             fields.fail(name, "holds something else than Ed25519 keys")
         found.append(PublicKey(Algorithm.ED25519, raw))
     return tuple(found)

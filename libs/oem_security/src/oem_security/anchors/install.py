@@ -102,7 +102,13 @@ def install_anchors(
         kind, body = (ROLLED, {"from": before, "to": active}) if before else (TRUSTED, {})
         with Journal.open(paths.registry, keyring, subject="licences", clock=clock) as registry:
             registry.append(kind, body or {"vendor": active})
-    anchors = Anchors(made.vendors[0], made.transport, older=made.vendors[1:])
+    anchors = Anchors(
+        made.vendors[0],
+        made.transport,
+        made.vendors[1:],
+        made.post_quantum,
+        made.post_quantum_required,
+    )
     save_anchors(paths.anchors, anchors, keyring)
     return made
 

@@ -27,7 +27,7 @@ from oem_security.errors import MalformedError, SealError
 from oem_security.fields import b64, unb64
 from oem_security.keys.keyring import Keyring
 from oem_security.strict_json import Json, canonical, loads_canonical, loads_object
-from oem_security.values import dataclass
+from oem_security.values import dataclass, replace
 
 _MAX_SIGNATURES = 8
 _MAX_SIGNATURE_BYTES = 8192
@@ -97,19 +97,24 @@ def seal_bytes(payload: bytes, payload_type: PayloadType, signers: Signers) -> b
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
-def open_envelope(data: bytes, payload_type: PayloadType, pins: Pins) -> Verified:
+def open_envelope(
+    data: bytes, payload_type: PayloadType, pins: Pins, *, also: tuple[Role, ...] = ()
+) -> Verified:
     """Verify an envelope from outside and return its payload.
 
     Args:
         data: The envelope's bytes.
         payload_type: The type the caller needs; another one is refused.
         pins: The keys accepted in each role.
+        also: Roles that must have signed beside those the payload type needs anyhow.
 
     Raises:
         MalformedError: The bytes are not such an envelope.
         SealError: A signature is missing, wrong, doubled, or of an unknown key.
     """
     policy = POLICIES[payload_type]
+    if also:
+        policy = replace(policy, required=tuple(dict.fromkeys((*policy.required, *also))))
     outer = loads_object(data, what="envelope", max_bytes=policy.max_bytes * 2 + (128 << 10))
     payload = _payload_of(outer, payload_type, policy)
     signatures = _signatures_of(outer)

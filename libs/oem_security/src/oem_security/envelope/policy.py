@@ -35,6 +35,21 @@ _ALGORITHM: Mapping[Role, Algorithm] = {
 }
 
 
+class PostQuantum(enum.Enum):
+    """What a vendor's ML-DSA-65 keys are to the sites that trust it.
+
+    A roll-over goes by both steps: sites that accept the third signature first, the licences and
+    lists that carry it next, and then the sites that ask for it.
+    """
+
+    NONE = "none"
+    """They are not named; a third signature is one of an unknown key."""
+    ACCEPTED = "accepted"
+    """A third signature may be there, and must hold where it is."""
+    REQUIRED = "required"
+    """Licences and revocation lists without it are refused."""
+
+
 class PayloadType(enum.Enum):
     """The kinds of sealed documents."""
 

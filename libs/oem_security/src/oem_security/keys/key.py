@@ -138,9 +138,14 @@ class KeyEpoch:
 
     def ml_dsa_65(self) -> MLDSA65PrivateKey:
         """Return the ML-DSA-65 key of this epoch (FIPS 204)."""
-        from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+        from cryptography.exceptions import UnsupportedAlgorithm
 
-        return MLDSA65PrivateKey.from_seed_bytes(self.derive("ml-dsa-65", 32))
+        try:
+            from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+
+            return MLDSA65PrivateKey.from_seed_bytes(self.derive("ml-dsa-65", 32))
+        except (ImportError, UnsupportedAlgorithm):
+            raise _no_ml_dsa() from None
 
     def x25519(self) -> X25519PrivateKey:
         """Return the X25519 key of this epoch, for HPKE."""
@@ -196,7 +201,7 @@ class PublicKey:
         return f"{self.algorithm.value}:{hashlib.sha384(self.raw).hexdigest()[:32]}"
 
     def verifies(self, signature: bytes, data: bytes) -> bool:
-        from cryptography.exceptions import InvalidSignature
+        from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
         try:
             if self.algorithm is Algorithm.ED25519:
@@ -211,6 +216,8 @@ class PublicKey:
                 return False
         except (InvalidSignature, ValueError):
             return False
+        except (ImportError, UnsupportedAlgorithm):
+            raise _no_ml_dsa() from None
         return True
 
 
@@ -236,6 +243,14 @@ class PrivateSigner:
     def of(cls, epoch: KeyEpoch, algorithm: Algorithm) -> PrivateSigner:
         private = epoch.ed25519() if algorithm is Algorithm.ED25519 else epoch.ml_dsa_65()
         return cls(PublicKey(algorithm, private.public_key().public_bytes_raw()), private)
+
+
+def _no_ml_dsa() -> KeyringError:
+    return KeyringError(
+        "the cryptography library here was built without ML-DSA-65",
+        where="ml-dsa-65",
+        remedy="install the bundle's wheel of cryptography, or trust anchors without it",
+    )
 
 
 def hkdf_sha384(secret: bytes, info: str, length: int) -> bytes:

@@ -91,7 +91,7 @@ def install_license(
     """
     anchors = None if is_self_signed(data) else load_anchors(paths, keyring)
     vendor = anchors.vendor if anchors else None
-    found = open_license(data, anchors.vendors if anchors else None, keyring)
+    found = open_license(data, anchors, keyring)
     noted = read_registry(paths.registry, keyring)
     if vendor is not None and noted.vendor not in ("", vendor.key_id):
         raise LicenseError(
@@ -146,7 +146,7 @@ def install_revocations(
         SealError: It is not signed by the trusted vendor.
         LicenseError: It is older than one installed already, or another one has its number.
     """
-    found = open_revocations(data, *load_anchors(paths, keyring).vendors)
+    found = open_revocations(data, load_anchors(paths, keyring))
     noted = read_registry(paths.registry, keyring)
     known = read_state(paths.state, keyring) or LicenseState(list_number=noted.list_number)
     newest = max(known.list_number, noted.list_number)

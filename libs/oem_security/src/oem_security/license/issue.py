@@ -37,6 +37,7 @@ def issue_license(
     registry: Journal,
     *,
     approved_by: str,
+    post_quantum: bool = False,
     clock: Clock | None = None,
 ) -> bytes:
     """Approve a request and return the licence; both steps go to the vendor's registry first.
@@ -47,6 +48,7 @@ def issue_license(
         vendor: The vendor's keyring.
         registry: The vendor's licence registry.
         approved_by: Who takes the responsibility.
+        post_quantum: Sign with the vendor's ML-DSA-65 key as well.
         clock: Tells the time.
 
     Raises:
@@ -72,7 +74,7 @@ def issue_license(
         nonce=request.nonce,
         list_number=state.list_number,
     ).granted(terms, now)
-    return _hand_out(fresh, request, vendor, registry, "issue", approved_by)
+    return _hand_out(fresh, request, vendor, registry, "issue", approved_by, post_quantum)
 
 
 def renew_license(
@@ -83,6 +85,7 @@ def renew_license(
     approved_by: str,
     days: int,
     terms: LicenseTerms | None = None,
+    post_quantum: bool = False,
     clock: Clock | None = None,
 ) -> bytes:
     """Issue the next revision of a licence for the same device.
@@ -94,6 +97,7 @@ def renew_license(
         approved_by: Who takes the responsibility.
         days: Validity from now.
         terms: New terms; None keeps those of the licence, without a second trial.
+        post_quantum: Sign with the vendor's ML-DSA-65 key as well.
         clock: Tells the time.
 
     Raises:
@@ -119,7 +123,7 @@ def renew_license(
         nonce=request.nonce,
         list_number=state.list_number,
     )
-    return _hand_out(fresh, request, vendor, registry, "renewal", approved_by)
+    return _hand_out(fresh, request, vendor, registry, "renewal", approved_by, post_quantum)
 
 
 def rebind_license(
@@ -129,6 +133,7 @@ def rebind_license(
     *,
     approved_by: str,
     reason: str,
+    post_quantum: bool = False,
     clock: Clock | None = None,
 ) -> bytes:
     """Bind a licence to another device; its revisions so far go onto the revocation list.
@@ -141,6 +146,7 @@ def rebind_license(
         registry: The vendor's licence registry.
         approved_by: Who takes the responsibility.
         reason: Why, for the registry and the list.
+        post_quantum: Sign with the vendor's ML-DSA-65 key as well.
         clock: Tells the time.
 
     Raises:
@@ -162,7 +168,7 @@ def rebind_license(
         nonce=request.nonce,
         list_number=state.list_number,
     )
-    issued = _hand_out(fresh, request, vendor, registry, "rebinding", approved_by)
+    issued = _hand_out(fresh, request, vendor, registry, "rebinding", approved_by, post_quantum)
     _revoke(registry, before, f"bound to another device: {reason}", approved_by)
     return issued
 
@@ -182,7 +188,13 @@ def revoke_license(
     return _revoke(registry, found, reason, approved_by)
 
 
-def publish_revocations(vendor: Keyring, registry: Journal, *, clock: Clock | None = None) -> bytes:
+def publish_revocations(
+    vendor: Keyring,
+    registry: Journal,
+    *,
+    post_quantum: bool = False,
+    clock: Clock | None = None,
+) -> bytes:
     """Return the vendor's next revocation list, signed, numbered one higher than the last.
 
     A list is published also when nothing was revoked: it is the vendor's word that sites with a
@@ -190,7 +202,7 @@ def publish_revocations(vendor: Keyring, registry: Journal, *, clock: Clock | No
     """
     state = read_registry(registry.path, vendor)
     found = RevocationList(state.list_number + 1, _now(clock), state.revoked)
-    data = seal_revocations(found, vendor)
+    data = seal_revocations(found, vendor, post_quantum=post_quantum)
     registry.append(
         PUBLISHED,
         {
@@ -209,8 +221,12 @@ def _hand_out(
     registry: Journal,
     step: str,
     approved_by: str,
+    post_quantum: bool,
 ) -> bytes:
-    signers: Signers = {**vendor_signers(vendor), Role.DEVICE_MAC: request.device_key}
+    signers: Signers = {
+        **vendor_signers(vendor, post_quantum=post_quantum),
+        Role.DEVICE_MAC: request.device_key,
+    }
     envelope = seal_bytes(canonical(fresh.as_payload()), PayloadType.LICENSE, signers)
     registry.append(
         APPROVED,

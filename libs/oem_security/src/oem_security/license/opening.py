@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from oem_security.anchors.trusted import Anchors, read_anchors
+from oem_security.anchors.trusted import Anchors, Vendors, read_anchors, vendor_pins
 from oem_security.envelope.dsse import open_envelope, payload_type_of
 from oem_security.envelope.policy import PayloadType, Pins, Role, envelope_mac, site_pins
 from oem_security.errors import LicenseError
 from oem_security.fields import Fields
 from oem_security.files import read_bounded
-from oem_security.keys.key import PublicKey, Purpose
+from oem_security.keys.key import Purpose
 from oem_security.keys.keyring import Keyring
 from oem_security.license.paths import LicensePaths
 from oem_security.license.terms import License
@@ -33,20 +33,19 @@ def read_license(paths: LicensePaths) -> bytes:
     )
 
 
-def open_license(
-    data: bytes, vendors: PublicKey | tuple[PublicKey, ...] | None, keyring: Keyring
-) -> License:
+def open_license(data: bytes, vendors: Vendors | None, keyring: Keyring) -> License:
     """Verify a licence's signatures and return it.
 
     Args:
         data: The envelope.
-        vendors: The vendor's keys, or its one key; None for a licence the site signed itself.
+        vendors: The trust anchors, or the vendor's keys; None for a licence the site signed.
         keyring: The site's keyring.
 
     Raises:
         SealError: It is not signed by them for this site.
         LicenseError: It is for another site.
     """
+    also: tuple[Role, ...] = ()
     if vendors is None:
         kind, pins = PayloadType.LOCAL_LICENSE, site_pins(keyring)
     else:
@@ -54,9 +53,10 @@ def open_license(
         device: Pins = {
             Role.DEVICE_MAC: tuple(envelope_mac(e) for e in keyring.usable(Purpose.DEVICE))
         }
-        keys = (vendors,) if isinstance(vendors, PublicKey) else vendors
-        pins = {Role.VENDOR_SIGN: keys, **device}
-    found = License.from_fields(Fields(open_envelope(data, kind, pins).value, "licence"))
+        ours, also = vendor_pins(vendors)
+        pins = {**ours, **device}
+    opened = open_envelope(data, kind, pins, also=also)
+    found = License.from_fields(Fields(opened.value, "licence"))
     if found.site != keyring.id:
         raise LicenseError(
             "the licence is for another site", where=found.license_id, remedy="request your own"
@@ -91,7 +91,7 @@ def installed_license(paths: LicensePaths, keyring: Keyring) -> License:
         SealError: It is not signed by the trusted vendor for this site.
     """
     data = read_license(paths)
-    vendors = None if is_self_signed(data) else load_anchors(paths, keyring).vendors
+    vendors = None if is_self_signed(data) else load_anchors(paths, keyring)
     return open_license(data, vendors, keyring)
 
 

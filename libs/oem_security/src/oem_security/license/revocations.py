@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from oem_security.anchors.trusted import Vendors, vendor_pins
 from oem_security.clock import rfc3339
 from oem_security.envelope.dsse import open_envelope, seal_bytes
-from oem_security.envelope.policy import PayloadType, Role, vendor_signers
+from oem_security.envelope.policy import PayloadType, vendor_signers
 from oem_security.errors import LicenseError
 from oem_security.fields import Fields
 from oem_security.files import read_bounded
-from oem_security.keys.key import DAY_NS, PublicKey
+from oem_security.keys.key import DAY_NS
 from oem_security.keys.keyring import Keyring
 from oem_security.license.terms import LICENSE_ID, License, second_text
 from oem_security.strict_json import Json, canonical
@@ -55,8 +56,10 @@ class RevocationList:
         return entry if entry is not None and license.revision <= entry.revision else None
 
 
-def seal_revocations(found: RevocationList, vendor: Keyring) -> bytes:
-    """Sign a list with the vendor's key."""
+def seal_revocations(
+    found: RevocationList, vendor: Keyring, *, post_quantum: bool = False
+) -> bytes:
+    """Sign a list with the vendor's key, on demand with its ML-DSA-65 key as well."""
     payload = {
         "number": found.number,
         "issued": second_text(found.issued_ns),
@@ -65,18 +68,22 @@ def seal_revocations(found: RevocationList, vendor: Keyring) -> bytes:
             for e in sorted(found.entries.values(), key=lambda e: e.license_id)
         ],
     }
-    return seal_bytes(canonical(payload), PayloadType.REVOCATIONS, vendor_signers(vendor))
+    return seal_bytes(
+        canonical(payload),
+        PayloadType.REVOCATIONS,
+        vendor_signers(vendor, post_quantum=post_quantum),
+    )
 
 
-def open_revocations(data: bytes, *vendors: PublicKey) -> RevocationList:
+def open_revocations(data: bytes, vendors: Vendors) -> RevocationList:
     """Verify a list and return it.
 
     Raises:
         SealError: It is not signed by this vendor.
         MalformedError: It is no list.
     """
-    pins = {Role.VENDOR_SIGN: vendors}
-    return parse_revocations(open_envelope(data, PayloadType.REVOCATIONS, pins).value)
+    pins, also = vendor_pins(vendors)
+    return parse_revocations(open_envelope(data, PayloadType.REVOCATIONS, pins, also=also).value)
 
 
 def parse_revocations(value: Json) -> RevocationList:
@@ -103,7 +110,7 @@ def parse_revocations(value: Json) -> RevocationList:
     return found
 
 
-def read_revocations(path: Path, *vendors: PublicKey) -> RevocationList:
+def read_revocations(path: Path, vendors: Vendors) -> RevocationList:
     """Return the installed list, its signature verified each time: the site could forge a memory.
 
     Args:
@@ -117,7 +124,7 @@ def read_revocations(path: Path, *vendors: PublicKey) -> RevocationList:
     data = read_bounded(
         path, _MAX_BYTES, what="revocation list", remedy="install one: oem license install FILE"
     )
-    return open_revocations(data, *vendors)
+    return open_revocations(data, vendors)
 
 
 def require_not_older(found: RevocationList, newest: int) -> None:

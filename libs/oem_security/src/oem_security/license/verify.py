@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from oem_security.anchors.trusted import anchor_bytes, read_anchors
+from oem_security.anchors.trusted import Vendors, anchor_bytes, read_anchors
 from oem_security.clock import NS_PER_SECOND, Clock, SystemClock, rfc3339
 from oem_security.envelope.policy import PayloadType
 from oem_security.errors import LicenseError
@@ -112,7 +112,7 @@ def verify_license(
 
 def _trusted(
     data: bytes, paths: LicensePaths, keyring: Keyring, known: LicenseState
-) -> tuple[tuple[PublicKey, ...] | None, LicenseState]:
+) -> tuple[Vendors | None, LicenseState]:
     """Return the vendor's keys, None for a self-signed licence, and the state that knows it.
 
     The seal of the trust anchors is the site's own, and so is that of the state: the very same
@@ -125,9 +125,11 @@ def _trusted(
         raw = bytes.fromhex(known.vendor)
         keys = (raw[at : at + 32] for at in range(0, len(raw), 32))
         return tuple(PublicKey(Algorithm.ED25519, key) for key in keys), known
-    vendors = read_anchors(paths.anchors, keyring).vendors
-    known = replace(known, anchors_sha384=digest, vendor="".join(k.raw.hex() for k in vendors))
-    return vendors, known
+    anchors = read_anchors(paths.anchors, keyring)
+    if anchors.post_quantum:  # too long to remember
+        return anchors, known
+    vendor = "".join(key.raw.hex() for key in anchors.vendors)
+    return anchors, replace(known, anchors_sha384=digest, vendor=vendor)
 
 
 _LOCAL = json.dumps(PayloadType.LOCAL_LICENSE.value).encode()
@@ -145,7 +147,7 @@ def _require_clock(found: License, now: int, paths: LicensePaths) -> None:
 
 def _revocations(
     found: License,
-    vendors: tuple[PublicKey, ...],
+    vendors: Vendors,
     paths: LicensePaths,
     known: LicenseState,
     now: int,
@@ -159,7 +161,7 @@ def _revocations(
 
     held: RevocationList | None = None
     if known.list_number:
-        held = read_revocations(paths.revocations, *vendors)
+        held = read_revocations(paths.revocations, vendors)
         require_not_older(held, known.list_number)
         entry = held.revokes(found)
         if entry is not None:
