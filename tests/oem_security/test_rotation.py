@@ -196,6 +196,20 @@ def test_keyring_edited_by_hand(keys: Keyring, field: str) -> None:
         Keyring.open(keys.directory)
 
 
+@pytest.mark.parametrize("change", [{"version": 2}, {"version": "1"}, {"version": 0}, "no mac"])
+def test_keyring_of_another_format_says_so(keys: Keyring, change: object) -> None:
+    path = keys.directory / "keyring.json"
+    document = json.loads(path.read_text())
+    if isinstance(change, dict):
+        document |= change
+    else:
+        del document["mac"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(KeyringError, match="another format") as refusal:
+        Keyring.open(keys.directory)
+    assert "oem init" in refusal.value.remedy
+
+
 def test_keyring_without_its_mac_or_with_noise(keys: Keyring) -> None:
     path = keys.directory / "keyring.json"
     document = json.loads(path.read_text())

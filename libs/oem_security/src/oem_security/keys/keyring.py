@@ -32,6 +32,8 @@ from oem_security.strict_json import loads
 from oem_security.values import dataclass, replace
 
 KEYRING_FILE = "keyring.json"
+VERSION = 1
+"""Of the file's format."""
 _MAX_BYTES = 1 << 20
 _MAX_DAYS = 36_500
 
@@ -142,8 +144,16 @@ class Keyring:
         data = read_bounded(path, _MAX_BYTES, what="keyring", remedy="make one with: oem init")
         require_private(path)
         fields = Fields(loads(data, what="keyring", max_bytes=_MAX_BYTES), str(path))
-        if (fields.text("format"), fields.integer("version", 1, 1)) != ("oem-keyring", 1):
-            fields.fail("format", "is not oem-keyring version 1")
+        if fields.text("format") != "oem-keyring":
+            fields.fail("format", "is not oem-keyring")
+        version = fields.take("version")
+        if version != VERSION or not fields.has("mac"):
+            raise KeyringError(
+                f"the keyring is of another format than this program's version {VERSION}",
+                where=str(path),
+                remedy="use the release that wrote it; for this one make a new site with oem "
+                "init, and have its licence issued anew",
+            )
         kind = fields.choice("kind", KeyringKind)
         identity = fields.hex("id", 16)
         epochs = tuple(_read_epoch(entry) for entry in fields.objects("keys"))
@@ -276,7 +286,7 @@ class Keyring:
     def _document(self) -> dict[str, object]:
         return {
             "format": "oem-keyring",
-            "version": 1,
+            "version": VERSION,
             "kind": self.kind.value,
             "id": self.id,
             "keys": [
