@@ -14,7 +14,6 @@ import pytest
 
 import security_journal as forger
 from oem_security import (
-    InputError,
     Journal,
     JournalError,
     JournalStorageError,
@@ -23,7 +22,6 @@ from oem_security import (
     SystemClock,
     audit_site,
     read_journal,
-    read_newest,
     verify_journal,
 )
 from oem_security.journal import epoch as epoch_module
@@ -31,7 +29,7 @@ from oem_security.journal import segment_writer as writer_module
 from oem_security.journal.epoch import EpochKey, JournalState, state_of
 from oem_security.journal.head import Head, write_head
 from oem_security.journal.keys import JournalKeys
-from oem_security.journal.segments import closed_segments, segment_path
+from oem_security.journal.segments import segment_path
 
 
 @pytest.fixture
@@ -393,24 +391,3 @@ def test_a_reader_beside_a_writer_that_closes_segments_raises_no_alarm(
     assert seen == sorted(seen)
     assert len(seen) > 2
     assert verify_journal(log, keys, strict=True).kinds["entry"] == 5 + 15
-
-
-def test_the_newest_segment_is_read_first_and_alone(tmp_path: Path, keys: Keyring) -> None:
-    path = tmp_path / "log.jsonl"
-    with Journal.open(path, keys, segment_bytes=4000) as journal:
-        for n in range(60):
-            journal.append("a" if n % 2 else "b", {"n": n})
-    closed = closed_segments(path)
-    assert len(closed) > 2
-    newest = [r.body["n"] for r in read_newest(path, keys, ["a", "b"])]
-    assert sorted(newest) == list(range(60))
-    first_of_last = newest[0]
-    assert newest.index(59) < newest.index(first_of_last - 1)
-    assert [r.body["n"] for r in read_newest(path, keys, ["a"])] == [n for n in newest if n % 2]
-    segment_path(path, closed[0]).write_bytes(b"spoilt\n")
-    reading = read_newest(path, keys, ["a", "b"])
-    assert next(reading).body["n"] == first_of_last  # older segments are not looked at yet
-    with pytest.raises(JournalError, match=r"log\.jsonl\.00001"):
-        list(reading)
-    with pytest.raises(InputError, match="no such journal"):
-        next(read_newest(tmp_path / "none.jsonl", keys))

@@ -60,8 +60,13 @@ if TYPE_CHECKING:
         checkpoint_journal,
         hand_over,
     )
+    from oem_security.journal.newest import read_newest
     from oem_security.journal.proof import InclusionProof, check_inclusion, prove
-    from oem_security.journal.reader import JournalReport, read_journal, verify_journal
+    from oem_security.journal.reader import (
+        JournalReport,
+        read_journal,
+        verify_journal,
+    )
     from oem_security.journal.record import Record
     from oem_security.journal.recover import Recovery, begin_anew, recover
     from oem_security.journal.witness import (
@@ -158,6 +163,7 @@ _EXPORTS = {
         ".journal.proof": "InclusionProof check_inclusion prove",
         ".journal.recover": "Recovery begin_anew recover",
         ".journal.witness": "Witness check_succession check_witness export_witness witness_png",
+        ".journal.newest": "read_newest",
         ".journal.reader": "JournalReport read_journal verify_journal",
         ".journal.record": "Record",
         ".journal.writer": "Journal Receipt",
@@ -312,6 +318,7 @@ __all__ = [
     "read_fernet",
     "read_journal",
     "read_manifest",
+    "read_newest",
     "read_plain",
     "read_qr",
     "read_registry",

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from oem_security.errors import InputError, MalformedError, StateError, StorageError
 
 PRIVATE_FILE = 0o600
 PRIVATE_DIR = 0o700
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -95,6 +98,47 @@ def read_bounded(path: Path, max_bytes: int, *, what: str, remedy: str = "") -> 
             remedy="check that this is the right file",
         )
     return data
+
+
+def open_regular(path: Path, *, what: str) -> BinaryIO:
+    """Open a regular file for reading; a link is not followed, a pipe is not waited for.
+
+    Raises:
+        FileNotFoundError: There is none.
+        MalformedError: It is a link, a folder, a device or a pipe.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise _not_regular(what, path) from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise _not_regular(what, path)
+    return os.fdopen(handle, "rb")
+
+
+def require_regular(path: Path, *, what: str) -> None:
+    """Refuse a path at which no such file can be; that nothing is there yet is no objection.
+
+    Raises:
+        MalformedError: It is a link, a folder, a device or a pipe.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not stat.S_ISREG(mode):
+        raise _not_regular(what, path)
+
+
+def _not_regular(what: str, path: Path) -> MalformedError:
+    return MalformedError(
+        f"the {what} is not a regular file",
+        where=str(path),
+        remedy="name the file itself: links, folders, devices and pipes are not followed",
+    )
 
 
 def make_private_dir(directory: Path) -> None:

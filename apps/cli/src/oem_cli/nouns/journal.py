@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +74,7 @@ def run_append(args: argparse.Namespace, out: Output) -> ExitCode:
     from oem_security import hand_over
     from oem_security.strict_json import loads_object
 
-    text = sys.stdin.buffer.read(2 << 20) if args.body == "-" else args.body.encode()
+    text = sys.stdin.buffer.read(2 << 20) if args.body == "-" else os.fsencode(args.body)
     body = loads_object(text, what="entry", max_bytes=1 << 20)
     receipt = hand_over(args.log, _keyring(args), args.kind, body)
     out.report({"seq": receipt.seq, "leaf": receipt.leaf}, f"record {receipt.seq} is on disk")

@@ -29,6 +29,7 @@ from oem_security.errors import (
     StateError,
 )
 from oem_security.journal.record import MAX_LINE_BYTES, encode_body, require_kind
+from oem_security.journal.segments import require_place
 from oem_security.journal.writer import Journal, Receipt
 from oem_security.keys.keyring import Keyring
 
@@ -298,6 +299,7 @@ def _through_writer(
     do: Callable[[Journal], Receipt],
     wait_s: float,
 ) -> Receipt:
+    require_place(path)
     end = time.monotonic() + wait_s
     while True:
         try:

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from oem_security.errors import InputError, JournalError
+from oem_security.errors import JournalError
 from oem_security.journal.epoch import state_at
 from oem_security.journal.head import read_head, require_head
 from oem_security.journal.record import Record
-from oem_security.journal.scan import Checker, Scan, check_serially, scan, scan_blocks, scan_segment
+from oem_security.journal.scan import Checker, Scan, check_serially, scan, scan_blocks
 from oem_security.journal.segments import RECOVERED, closed_segments, segment_path
 from oem_security.journal.workers import Workers
 from oem_security.keys.keyring import Keyring
@@ -63,31 +63,6 @@ def read_journal(
     for record in scan(path, keyring):
         if kinds is None or record.kind in kinds:
             yield record
-
-
-def read_newest(
-    path: Path, keyring: Keyring, kinds: Collection[str] | None = None
-) -> Iterator[Record]:
-    """Yield the records of a journal segment by segment, the newest segment first.
-
-    For who looks for something recent: in a log of years the older segments are not read. Each
-    segment is verified by itself, and within it the records come as they were written.
-
-    Args:
-        path: The journal.
-        keyring: The keyring it was written with.
-        kinds: Only these kinds; None for all.
-
-    Raises:
-        JournalError: A record does not hold; the error names the line.
-        InputError: There is no such journal.
-    """
-    if not path.exists():
-        raise InputError("there is no such journal", where=str(path), remedy="correct the path")
-    for name in (path, *(segment_path(path, n) for n in reversed(closed_segments(path)))):
-        for record in scan_segment(name, keyring):
-            if kinds is None or record.kind in kinds:
-                yield record
 
 
 def verify_journal(

@@ -15,6 +15,7 @@ from oem_security.journal.epoch import relative, state_at
 from oem_security.journal.opening import move_away
 from oem_security.journal.reader import JournalReport, verify_journal
 from oem_security.journal.scan import Scan, scan_blocks
+from oem_security.journal.segments import require_place
 from oem_security.journal.writer import Journal
 from oem_security.keys.keyring import Keyring
 
@@ -46,6 +47,7 @@ def recover(path: Path, keyring: Keyring, *, clock: Clock | None = None) -> Reco
         JournalError: The log is damaged otherwise; begin anew.
         JournalLockedError: A process writes it.
     """
+    require_place(path)
     if not path.exists() and state_at(keyring.directory, path) is None:
         raise InputError("there is no such journal", where=str(path), remedy="correct the path")
     Journal.open(path, keyring, clock=clock).close()
@@ -69,6 +71,7 @@ def begin_anew(
     """
     if not reason.strip():
         raise InputError("no reason is given", remedy="say why the log is set aside: --reason")
+    require_place(path)
     held, fault, journal_id, subject = _examine(path, keyring)
     handle = lock(path.with_name(path.name + ".lock"))
     if handle is None:

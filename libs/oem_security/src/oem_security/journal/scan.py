@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from oem_security.errors import JournalError, MalformedError
+from oem_security.files import open_regular
 from oem_security.journal.block import Block, Mark, check_block, chunks
 from oem_security.journal.epoch import JournalState, state_of
 from oem_security.journal.keys import JournalKeys, is_public
@@ -25,8 +26,10 @@ from oem_security.journal.segments import (
     OPENED,
     RECOVERED,
     SEALED,
+    WHAT,
     first_line,
     open_segment,
+    require_place,
 )
 from oem_security.keys.key import Algorithm, PublicKey
 from oem_security.keys.keyring import Keyring
@@ -208,7 +211,8 @@ def check_serially(
         yield check_block(data, mac, key_id, keep=keep), left
 
 
-def _check_and_keep(stream: BinaryIO, mac: FastMac, key_id: str) -> Iterator[tuple[Block, bytes]]:
+def check_and_keep(stream: BinaryIO, mac: FastMac, key_id: str) -> Iterator[tuple[Block, bytes]]:
+    """Check a segment in this process and keep the parsed lines."""
     return check_serially(stream, mac, key_id, keep=True)
 
 
@@ -221,7 +225,7 @@ def scan(path: Path, keyring: Keyring, state: Scan | None = None) -> Iterator[Re
         InputError: There is no such journal.
     """
     state = state if state is not None else Scan()
-    for block in scan_blocks(path, keyring, state, _check_and_keep):
+    for block in scan_blocks(path, keyring, state, check_and_keep):
         for value in block.records:
             yield record_of(value)
 
@@ -235,6 +239,7 @@ def scan_blocks(
         JournalError: As `scan`; records before the fault are yielded first.
         InputError: There is no such journal.
     """
+    require_place(path)
     tries = 0
     while state.epoch == 0 or state.sealed:
         try:
@@ -247,7 +252,7 @@ def scan_blocks(
                 continue  # the writer is just beginning the next one
             raise
         with stream:
-            value = _first(stream, name, state)
+            value = first_of(stream, name, state)
             if value is None:
                 tries += 1
                 if tries < _TRIES and _epoch_now(keyring, state) > state.epoch:
@@ -260,7 +265,7 @@ def scan_blocks(
         if not state.sealed:
             return
     if _epoch_now(keyring, state) > state.epoch:
-        raise _cut(state)
+        raise cut_short(state)
 
 
 def _segment(
@@ -279,11 +284,12 @@ def _segment(
         if _epoch_now(keyring, state) <= state.epoch:
             return
         if state.records == before:
-            raise _cut(state)
+            raise cut_short(state)
         # the writer has closed the segment since the end of it was read: look once more
 
 
-def _cut(state: Scan) -> JournalError:
+def cut_short(state: Scan) -> JournalError:
+    """Return the error of a log whose writer is in a later epoch than the file."""
     return JournalError(
         f"the log ends in epoch {state.epoch} and its writer is in a later one",
         where=f"{state.where}:{state.lines + 1}",
@@ -298,28 +304,24 @@ def scan_last(path: Path, keyring: Keyring, state: Scan) -> None:
     Raises:
         JournalError: As `scan`.
     """
-    for _ in _alone(path, keyring, state, check_serially):
-        continue
+    with open_regular(path, what=WHAT) as stream:
+        for _ in scan_alone(stream, path, state, keyring):
+            continue
 
 
-def scan_segment(path: Path, keyring: Keyring) -> Iterator[Record]:
-    """Yield the records of the segment at `path` alone, each verified as `scan_last` does.
+def scan_alone(
+    stream: BinaryIO, name: Path, state: Scan, keyring: Keyring, checker: Checker = check_serially
+) -> Iterator[Block]:
+    """Check one segment by itself and yield its blocks; none where its first line is unfinished.
 
     Raises:
         JournalError: As `scan`.
     """
-    for block in _alone(path, keyring, Scan(), _check_and_keep):
-        for value in block.records:
-            yield record_of(value)
-
-
-def _alone(path: Path, keyring: Keyring, state: Scan, checker: Checker) -> Iterator[Block]:
-    with path.open("rb") as stream:
-        value = _first(stream, path, state)
-        if value is None:
-            return
-        mac, key_id = _located(state, path, functools.partial(state.resume, path, value, keyring))
-        yield from _joined(stream, mac, key_id, state, checker)
+    value = first_of(stream, name, state)
+    if value is None:
+        return
+    mac, key_id = _located(state, name, functools.partial(state.resume, name, value, keyring))
+    yield from _joined(stream, mac, key_id, state, checker)
 
 
 def _joined(
@@ -336,7 +338,8 @@ def _joined(
         state.torn = left
 
 
-def _first(stream: BinaryIO, name: Path, state: Scan) -> dict[str, Any] | None:
+def first_of(stream: BinaryIO, name: Path, state: Scan) -> dict[str, Any] | None:
+    """Return the parsed first line, unverified; None where it is unfinished, in `state.torn`."""
     state.where, state.lines = str(name), 0
     try:
         value = first_line(stream)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from oem_security.errors import InputError, JournalError, MalformedError
+from oem_security.files import open_regular, require_regular
 from oem_security.journal.record import MAX_LINE_BYTES, parse_line
 
 OPENED = "journal.opened"
@@ -16,7 +17,19 @@ RECOVERED = "journal.recovered"
 SEALED = "journal.sealed"
 SEGMENT_BYTES = 16 << 20
 """A segment is closed when it has grown to this; opening a journal reads the last one."""
+WHAT = "journal"
 _SUFFIX = re.compile(r"\.(\d{5,})")
+
+
+def require_place(path: Path) -> None:
+    """Refuse a path at which no journal can be.
+
+    A link is one: the locks beside two names of one file would let two writers in.
+
+    Raises:
+        MalformedError: It is a link, a folder, a device or a pipe.
+    """
+    require_regular(path, what=WHAT)
 
 
 def segment_path(path: Path, number: int) -> Path:
@@ -51,7 +64,7 @@ def open_segment(path: Path, number: int) -> tuple[BinaryIO, Path]:
     for _ in range(3):
         for name in (segment_path(path, number), path):
             try:
-                stream = name.open("rb")
+                stream = open_regular(name, what=WHAT)
             except FileNotFoundError:
                 continue
             if name != path or _number(stream, number) == number:

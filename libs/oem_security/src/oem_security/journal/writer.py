@@ -26,7 +26,14 @@ from oem_security.journal.head import Head, head_path, read_head, require_head, 
 from oem_security.journal.opening import Found, find
 from oem_security.journal.record import encode_body, require_kind
 from oem_security.journal.segment_writer import SegmentWriter
-from oem_security.journal.segments import CHECKPOINT, OPENED, RECOVERED, SEALED, SEGMENT_BYTES
+from oem_security.journal.segments import (
+    CHECKPOINT,
+    OPENED,
+    RECOVERED,
+    SEALED,
+    SEGMENT_BYTES,
+    require_place,
+)
 from oem_security.keys.keyring import Keyring
 
 __all__ = ["Journal", "Receipt"]
@@ -100,7 +107,9 @@ class Journal:
         Raises:
             JournalLockedError: Another process writes this journal.
             JournalError: The log does not hold, was deleted or swapped; the error names the line.
+            MalformedError: The path is a link, a folder, a device or a pipe.
         """
+        require_place(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = lock(path.with_name(path.name + ".lock"))
         if handle is None:
