@@ -12,7 +12,7 @@ from oem_cli.run import run
 from oem_security import Keyring, verify_journal
 from site_support import MadeSite, edit_config, make_site
 
-SMALL = ["--profile", "balanced", "--paths", "100", "--days", "2"]
+SMALL = ["--profile", "balanced", "--paths", "100", "--stress-paths", "100", "--days", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,27 @@ def test_a_report_is_made_again_from_itself_though_the_configuration_changed(
         assert json.loads(capsys.readouterr().out)["same"] is True
     finally:
         edit_config(made.site, "seed: 8", "seed: 7")
+
+
+@pytest.mark.filterwarnings("ignore")  # of distributed's own, while it closes
+def test_a_cluster_makes_the_same_bytes(
+    made: MadeSite, report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from distributed import LocalCluster
+
+    again = ["risk", "reproduce", str(report), "--site", str(made.root), "--json"]
+    with LocalCluster(n_workers=2, processes=False, dashboard_address=None) as cluster:
+        assert run([*again, "--dask", cluster.scheduler_address]) == 0
+        assert json.loads(capsys.readouterr().out)["same"] is True
+
+
+def test_a_scheduler_that_is_not_there_is_an_input_error(
+    made: MadeSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab = ["risk", "lab", "--site", str(made.root), *SMALL]
+    for nowhere in ("carrier-pigeon://x", "127.0.0.1"):
+        assert run([*lab, "--dask", nowhere]) == 3
+        assert "scheduler" in capsys.readouterr().err
 
 
 def test_a_report_that_was_changed_is_not_run(made: MadeSite, report: Path, tmp_path: Path) -> None:

@@ -151,12 +151,19 @@ def _together(result: LabResult) -> str:
     gates = sum(1 + len(profile.stressed) for profile in result.profiles)
     wrong = 1 - result.settings.confidence
     each = wrong if result.settings.sequential else wrong / 2
-    return (
+    words = (
         f"A profile whose true breach probability is above the limit passes in at most "
         f"{pct(each, 1)} of such reports, and so does the report as a whole: to pass, every gate "
-        f"must. That some of the {len(result.profiles)} profiles passes wrongly, were all of them "
-        f"bad, is at most {pct(min(1.0, each * len(result.profiles)), 1)}; that any of the {gates} "
-        f"gates is on the wrong side, at most {pct(min(1.0, each * gates), 1)}."
+        "must. "
+    )
+    if (count := len(result.profiles)) > 1:
+        words += (
+            f"That some one of the {count} profiles passes wrongly, were all of them bad, is at "
+            f"most {pct(min(1.0, each * count), 1)}; "
+        )
+    return words + (
+        f"{'that' if count > 1 else 'That'} any of the {gates} gates is on the wrong side, at most "
+        f"{pct(min(1.0, each * gates), 1)}."
     )
 
 
@@ -188,7 +195,7 @@ def _overview(result: LabResult) -> Table:
     rows: list[list[object]] = [
         [
             "Profile", "verdict", "P(drawdown\nbreach)", "interval", "allowed", "paths",
-            "the same in\na scenario", "worst stress\ntest", "drawdown\nlimit",
+            "the same in\na scenario", "worst\nstress test", "drawdown\nlimit",
             "median\nreturn",
         ]
     ]  # fmt: skip

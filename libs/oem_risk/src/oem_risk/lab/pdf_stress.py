@@ -46,7 +46,7 @@ def stress_pages(result: LabResult) -> list[Flowable]:
         story.append(picture(stress_chart(result), 2.2))
     story += _replays(result)
     if result.profiles[0].suite.shocks:
-        story += [Spacer(1, 2 * mm), Paragraph(_SHOCKS, BODY), _shocks(result)]
+        story.append(KeepTogether([Spacer(1, 2 * mm), Paragraph(_SHOCKS, BODY), _shocks(result)]))
     if any(p.suite.reverse for p in result.profiles):
         story.append(KeepTogether([Spacer(1, 2 * mm), Paragraph(_REVERSE, BODY), _reverse(result)]))
     return story
