@@ -170,6 +170,7 @@ async def test_within_every_limit_an_order_passes_and_a_reducing_one_always(fres
 
 async def test_what_the_limits_stand_at_is_shown_for_each(fresh: Parts) -> None:
     paid_today(fresh.pipeline.portfolio)
+    fresh.pipeline.portfolio.cash -= 1_000
     shown = {
         name: value for name, value, *_ in fresh.pipeline.gate.limits(fresh.pipeline.portfolio)
     }
@@ -177,7 +178,8 @@ async def test_what_the_limits_stand_at_is_shown_for_each(fresh: Parts) -> None:
         "position", "leverage", "daily_loss", "drawdown", "open_positions", "cost_budget",
         "volatility",
     }  # fmt: skip
-    assert shown["cost_budget"] == pytest.approx(0.01)
+    assert shown["cost_budget"] == pytest.approx(1_000 / 99_000)
+    assert shown["daily_loss"] == pytest.approx(0.01)  # of what the day began with
 
 
 async def test_a_restart_measures_losses_from_where_they_were_measured(tmp_path: Path) -> None:

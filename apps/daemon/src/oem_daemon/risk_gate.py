@@ -111,12 +111,13 @@ class RiskGate:
 
         largest = max((abs(float(p.notional)) for p in portfolio.positions.values()), default=0.0)
         lost = -float(portfolio.daily_pnl)
+        began = equity + lost
         return (
             ("position", share(largest), profile.max_position, "fraction"),
             ("leverage", float(portfolio.leverage), profile.max_leverage, "x"),
             (
                 "daily_loss",
-                max(0.0, share(lost)) if equity > 0 else 1.0,
+                max(0.0, lost / began) if began > 0 else 1.0,
                 profile.max_daily_loss,
                 "fraction",
             ),
