@@ -231,7 +231,7 @@ async def daemon_campaign(
         store = SqliteOrderStore.open(made.site.orders)
         try:
             verdict = audit(server.exchange.orders.values(), store, kills, faults)
-            return _judge(made, store, verdict, customer.answered)
+            return _judge(made, store, verdict, customer.answered, dialect)
         finally:
             store.close()
 
@@ -262,7 +262,7 @@ def _verify_log(made: MadeSite) -> int:
 
 
 def _judge(
-    made: MadeSite, store: SqliteOrderStore, verdict: Verdict, answered: set[str]
+    made: MadeSite, store: SqliteOrderStore, verdict: Verdict, answered: set[str], dialect: str
 ) -> DaemonVerdict:
     records = read_journal(made.site.decision_log("demo"), Keyring.open(made.site.keys))
     logged = {r.body["intent"]["intent_id"] for r in records if r.kind == "order.intent"}
@@ -270,7 +270,7 @@ def _judge(
     intents = {order.intent_id for order in orders}
     rows = read_ledger(made.site.cost_ledger)
     status = {row.order_id: row.status for row in rows.orders}
-    latest = {order.intent_id: order.state.value for order in orders}
+    latest = {name: state.value for name, _, state in store.outcomes([dialect])}
     fills = sorted(fill_id(fill) for order in orders for fill in order.fills)
     uncosted = sum(1 for name, state in latest.items() if status.get(name) != state)
     uncosted += len(set(fills) ^ {row.fill_id for row in rows.fills}) + len(rows.duplicate_fills)

@@ -47,14 +47,14 @@ def recall(log: Path, keyring: Keyring, orders: Collection[str]) -> Recalled:
     terms: dict[str, Mapping[str, str]] = {}
     newest: Record | None = None
     before = 0
-    for record in read_newest(log, keyring):
+    for record in read_newest(log, keyring, (TERMS, WATERMARKS)):
         if record.seq < before and newest is not None and len(terms) == len(orders):
             break  # an older segment begins, and nothing is missing
         before = record.seq
         if record.kind == WATERMARKS:
             if newest is None or record.seq > newest.seq:
                 newest = record
-        elif record.kind == TERMS and (name := str(record.body["order_id"])) in orders:
+        elif (name := str(record.body["order_id"])) in orders:
             terms[name] = {column: str(cell) for column, cell in record.body.items()}
     return Recalled(terms, None if newest is None else _watermarks(newest, log))
 
