@@ -7,6 +7,9 @@ BIN := .venv/bin
 SYNC := --frozen --offline --all-packages --all-extras --all-groups
 DEMO_SITE ?= demo-site
 
+# where it is set, every process would compile every module again: half of the time of `make test`
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo test check format lock wheels bench faults docs clean debian
 
 help: ## list the targets
