@@ -27,7 +27,7 @@ LEAST_BOUNDED = 10
 """Fewest observations of which a tail mean is given an interval."""
 _LEAST_SCALED = 8
 """Fewest losses of which the error of a tail mean is estimated."""
-_SHAPES = (0.1, 0.6)
+_SHAPES = (0.2, 0.6)
 """The fitted shape is kept here: a short sample's estimate is biased towards tails that end."""
 _AT_A_TIME = 2_000_000
 
@@ -40,7 +40,7 @@ class SmoothTail:
         losses: (n,) largest first.
         share: Share of the losses beyond the threshold.
         threshold: A loss.
-        shape: Of the law, in [0.1, 0.6].
+        shape: Of the law, in [0.2, 0.6].
         scale: Of the law, above 0.
     """
 
