@@ -37,6 +37,35 @@ def test_a_site_follows_two_versions_that_two_holders_signed(oem: Shell) -> None
     assert oem("verify")["ok"]
 
 
+def test_a_vendor_asks_sites_for_a_third_signature(oem: Shell) -> None:
+    vendor, one, two = (oem.root / n for n in ("vendor", "1.json", "2.json"))
+    request, issued, listed = (oem.root / n for n in ("request", "license", "list"))
+    who, kind = ("--vendor", vendor), "--post-quantum"
+    oem("license", "anchors", *who, kind, "accepted", oem.root / "pub")
+    oem("license", "trust", oem.root / "pub")
+    oem("license", "request", "--feature", "paper", request)
+    terms = ("--feature", "paper", "--days", "30", "--approved-by", "anna")
+    oem("license", "issue", *who, *terms, kind, request, issued)
+    oem("license", "install", issued)
+    assert oem("anchors", "begin", *who, kind, "accepted", "--output", one)["post_quantum_keys"]
+    oem("anchors", "install", one, "--sha384", oem("anchors", "show", one)["sha384"])
+    oem("anchors", "next", one, *who, kind, "required", "--output", two)
+    assert oem("anchors", "install", two)["post_quantum"] == "required"
+    assert oem("license", "verify")["status"] == "valid"
+    oem("license", "revocations", *who, listed)
+    oem("license", "install", listed, code=4)
+    oem("license", "revocations", *who, kind, listed)
+    oem("license", "install", listed)
+    assert oem("verify")["ok"]
+
+
+def test_a_mistyped_vendor_folder_gets_no_keys(oem: Shell) -> None:
+    lost = oem.root / "vedor"
+    oem("anchors", "next", oem.root / "x", "--vendor", lost, "--output", oem.root / "y", code=3)
+    oem("license", "revocations", "--vendor", lost, oem.root / "list", code=3)
+    assert not lost.exists()
+
+
 def test_files_that_are_none_are_refused(oem: Shell) -> None:
     noise, vendor = oem.root / "noise", oem.root / "vendor"
     noise.write_bytes(b"\xff\x00{}")

@@ -147,7 +147,26 @@ def test_a_name_that_is_none_is_refused(authority: CertificateAuthority, name: s
         authority.issue_client(name)
 
 
-@pytest.mark.parametrize("host", ["", "a b", "-x", "ü.example", "x/y", "300.1.1.1/8"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "a b",
+        "-x",
+        "ü.example",
+        "x/y",
+        "300.1.1.1/8",
+        "300.1.1.1",
+        "a..b",
+        "a.-b",
+        "a-.b",
+        "x" * 64,
+        "*.",
+        "*",
+        "a.*.b",
+        "fe80::1%eth0",
+    ],
+)
 def test_a_host_that_is_none_is_refused(authority: CertificateAuthority, host: str) -> None:
     with pytest.raises(InputError):
         authority.issue_server("other", dns=(host,), ips=())

@@ -11,6 +11,7 @@ from oem_daemon.site import Site
 from oem_daemon.tls_rotation import record_rotation
 from oem_security import (
     Fingerprint,
+    InputError,
     Journal,
     Keyring,
     KeyringKind,
@@ -64,9 +65,23 @@ class Vendor:
     def keyring(self) -> Keyring:
         """Return the vendor's keyring, made when it is not there."""
         if (self.keys / "keyring.json").exists():
-            return Keyring.open(self.keys)
+            return self.held()
         self.root.mkdir(parents=True, exist_ok=True)
         return Keyring.create(self.keys, KeyringKind.VENDOR)
+
+    def held(self) -> Keyring:
+        """Return the vendor's keyring, which must be there: a mistyped folder gets no keys.
+
+        Raises:
+            InputError: There is none.
+        """
+        if not (self.keys / "keyring.json").exists():
+            raise InputError(
+                "there are no vendor's keys",
+                where=str(self.keys),
+                remedy="correct the folder, or make them with: oem license anchors --vendor DIR",
+            )
+        return Keyring.open(self.keys)
 
 
 def take_fingerprint(site: Site) -> Fingerprint:
@@ -126,12 +141,12 @@ def issue_operator_token(
     A bound token is valid on the device of the site's licence only.
 
     Raises:
-        NotReady: The operator's name cannot be a file's name.
+        InputError: The operator's name cannot be a file's name.
     """
     from oem_daemon.bootstrap import AUDIENCE
 
     if not operator.replace("-", "").replace("_", "").isalnum():
-        raise NotReady(
+        raise InputError(
             f"{operator!r} cannot name a token file",
             where="operator",
             remedy="use letters, digits, '-' and '_'",

@@ -37,7 +37,7 @@ from oem_security.strict_json import loads
 def run_trust(args: argparse.Namespace, out: Output) -> ExitCode:
     """Trust a vendor."""
     data = read(args.anchors)
-    anchors = Anchors.from_fields(Fields(loads(data, what="anchors", max_bytes=4096), "anchors"))
+    anchors = Anchors.from_fields(Fields(loads(data, what="anchors", max_bytes=1 << 17), "anchors"))
     site = Site(args.site)
     trust_vendor(LicensePaths(site.licenses), anchors, Keyring.open(site.keys))
     out.report({"vendor": anchors.vendor.key_id}, f"this site trusts {anchors.vendor.key_id}")

@@ -119,7 +119,7 @@ def run_revocations(args: argparse.Namespace, out: Output) -> ExitCode:
 
 def run_code(args: argparse.Namespace, out: Output) -> ExitCode:
     """Read out a one-time password."""
-    request = read_request(read(args.request), Keyring.open(Vendor(args.vendor).keys))
+    request = read_request(read(args.request), Vendor(args.vendor).held())
     code = support_code(request.device_key)
     out.report({"site": request.site, "code": code}, f"{code} (site {request.site}, two minutes)")
     return ExitCode.OK
@@ -128,7 +128,7 @@ def run_code(args: argparse.Namespace, out: Output) -> ExitCode:
 @contextmanager
 def _registry(folder: Path) -> Iterator[tuple[Keyring, Journal]]:
     vendor = Vendor(folder)
-    keyring = vendor.keyring()
+    keyring = vendor.held()
     with Journal.open(vendor.registry, keyring, subject="licences") as registry:
         yield keyring, registry
 

@@ -52,7 +52,7 @@ def run_root(args: argparse.Namespace, out: Output) -> ExitCode:
     from oem_security.files import write_atomic
     from oem_security.keys.key import Algorithm
 
-    key = _vendor(args).active(Purpose.ROOT).public(Algorithm.ED25519)
+    key = _vendor(args, make=True).active(Purpose.ROOT).public(Algorithm.ED25519)
     write_atomic(args.output, key.raw.hex().encode() + b"\n")
     out.report({"root": key.key_id}, f"{key.key_id} is in {args.output}")
     return ExitCode.OK
@@ -65,7 +65,7 @@ def run_begin(args: argparse.Namespace, out: Output) -> ExitCode:
 
     roots = [_root(path) for path in args.root or ()]
     data = first_anchors(
-        _vendor(args),
+        _vendor(args, make=True),
         roots=roots,
         threshold=1 if args.threshold is None else args.threshold,
         post_quantum=_post_quantum(args) or PostQuantum.NONE,
@@ -160,10 +160,11 @@ def _post_quantum(args: argparse.Namespace) -> PostQuantum | None:
     return None if args.post_quantum is None else PostQuantum(args.post_quantum)
 
 
-def _vendor(args: argparse.Namespace) -> Keyring:
+def _vendor(args: argparse.Namespace, *, make: bool = False) -> Keyring:
     from oem_daemon.provision import Vendor
 
-    return Vendor(args.vendor).keyring()
+    vendor = Vendor(args.vendor)
+    return vendor.keyring() if make else vendor.held()
 
 
 def _root(path: Path) -> PublicKey:

@@ -24,6 +24,8 @@ from oem_security.mtls.registry import Use
 
 CA_DAYS = 3650
 LEAF_DAYS = 90
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 
 
 def root_certificate(
@@ -106,10 +108,11 @@ def general_name(text: str) -> x509.GeneralName:
         InputError: It is neither.
     """
     try:
-        return x509.IPAddress(ipaddress.ip_address(text))
+        if "%" not in text:  # the zone of an address means nothing to another machine
+            return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
         pass
-    if not re.fullmatch(r"(?:\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", text):
+    if len(text) > 253 or not _HOST.fullmatch(text) or text.rpartition(".")[2].isdigit():
         raise InputError(
             f"{text!r} is neither a host name nor an address",
             remedy="give names such as core.example or addresses such as 192.0.2.7",
