@@ -357,7 +357,7 @@ def test_a_ledger_is_digested_as_it_was_read(
         digests["orders.csv"] == hashlib.sha384((tmp_path / "orders.csv").read_bytes()).hexdigest()
     )
     writes[:] = [True] * 3
-    with pytest.raises(LedgerError, match="changes while it is read"):
+    with pytest.raises(LedgerError, match="change while they are read"):
         read_with_digests(tmp_path)
     book.close()
     with pytest.raises(LedgerError, match="no cost ledger"):

@@ -138,10 +138,10 @@ def _arrived(order: OrderRow) -> str:
 def _filled(found: Shortfall, fills: Sequence[FillRow]) -> Iterable[str]:
     order = found.order
     if not found.filled:
-        yield f"Nothing of it was filled; it ended as {order.status}."
+        yield f"Nothing of it was filled; {_ended(order)}."
         return
     if not fills:
-        yield f"{found.filled / order.quantity:.1%} was filled; it ended as {order.status}."
+        yield f"{found.filled / order.quantity:.1%} was filled; {_ended(order)}."
         return
     share = found.filled / order.quantity
     paid = sum((fill.price * fill.quantity for fill in fills), Decimal(0)) / found.filled
@@ -150,13 +150,17 @@ def _filled(found: Shortfall, fills: Sequence[FillRow]) -> Iterable[str]:
     yield (
         f"{share:.1%} was filled in {len(fills)} part{'s' * (len(fills) > 1)} ({makers} as maker) "
         f"at {_text(paid)} on average, the last {last_ms:,.1f} ms after arrival; "
-        f"it ended as {order.status}."
+        f"{_ended(order)}."
     )
     if found.filled < order.quantity and order.end_price is not None:
         yield (
             f"{_text(order.quantity - found.filled)} was never filled; the mid ended at "
             f"{_text(order.end_price)}."
         )
+
+
+def _ended(order: OrderRow) -> str:
+    return f"it ended as {order.status}" if order.status else "how it ended is not known"
 
 
 def _named(found: Shortfall) -> Iterable[str]:

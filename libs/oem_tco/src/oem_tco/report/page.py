@@ -38,6 +38,8 @@ from oem_tco.report.sheet import DIGEST_MARK, visible
 INK, PALE, FAINT = "#1f2933", "#52606d", "#d5dbe1"
 WIDTH_MM = 174.0
 _HEADING_ROOM = 45 * mm
+_PADDING = 2
+_MOST_KEPT, _LEAST_KEPT = 8, 3  # lines of a block that stand on one page
 _FONT, _BOLD = "OemSans", "OemSans-Bold"
 
 
@@ -82,10 +84,11 @@ class Page:
         self._story += [CondPageBreak(_HEADING_ROOM), Paragraph(escape(words), self._heading)]
 
     def lines(self, lines: Iterable[str], *, title: str = "") -> None:
-        """Add a block of lines, kept on one page where it fits; `title` in bold before them."""
+        """Add a block of lines, kept on one page if it is short; `title` in bold before them."""
         block: list[Flowable] = [Paragraph(escape(title), self._strong)] if title else []
         block += [Paragraph(escape(line), self._body) for line in lines]
-        self._story += [KeepTogether(block), Spacer(1, 2 * mm)]
+        kept = len(block) if len(block) <= _MOST_KEPT else _LEAST_KEPT
+        self._story += [KeepTogether(block[:kept]), *block[kept:], Spacer(1, 2 * mm)]
 
     def small(self, words: str) -> None:
         """Add a small note."""
@@ -120,10 +123,18 @@ class Page:
         heads = [head if i < texts else _right(head) for i in range(len(header))]
         shares = list(widths or (2.0 if i < texts else 1.0 for i in range(len(header))))
         unit = WIDTH_MM * mm / math.fsum(shares)
-        body = [_shown(header, heads), *(_shown(row, styles) for row in rows)]
+        columns = [unit * share for share in shares]
+        room = [width - 2 * _PADDING for width in columns]
+        body: list[list[Paragraph | str]] = [_shown(header, heads, [0.0] * len(header))]
+        body += [_shown(row, styles, room) for row in rows]
+        figures: list[Any] = [
+            ("FONT", (0, 1), (-1, -1), _FONT, size, cell.leading),
+            ("TEXTCOLOR", (0, 1), (-1, -1), cell.textColor),
+            ("ALIGN", (texts, 1), (-1, -1), "RIGHT"),
+        ]
         self._story += [
             Table(
-                body, colWidths=[unit * share for share in shares], repeatRows=1, style=_RULES,
+                body, colWidths=columns, repeatRows=1, style=TableStyle(figures, _RULES),
                 hAlign="LEFT",
             ),
             Spacer(1, 2 * mm),
@@ -148,8 +159,8 @@ _RULES = TableStyle(
         ("LINEBELOW", (0, 0), (-1, 0), 0.6, colors.HexColor(INK)),
         ("LINEBELOW", (0, 1), (-1, -1), 0.25, colors.HexColor(FAINT)),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ("LEFTPADDING", (0, 0), (-1, -1), 2),
-        ("RIGHTPADDING", (0, 0), (-1, -1), 2),
+        ("LEFTPADDING", (0, 0), (-1, -1), _PADDING),
+        ("RIGHTPADDING", (0, 0), (-1, -1), _PADDING),
         ("TOPPADDING", (0, 0), (-1, -1), 1.5),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
     ]
@@ -165,8 +176,16 @@ def _right(style: ParagraphStyle) -> ParagraphStyle:
     return ParagraphStyle(f"{style.name}-right", style, alignment=2)
 
 
-def _shown(cells: Sequence[object], styles: Sequence[ParagraphStyle]) -> list[Paragraph]:
-    return [Paragraph(escape(str(c)), style) for c, style in zip(cells, styles, strict=True)]
+def _shown(
+    cells: Sequence[object], styles: Sequence[ParagraphStyle], room: Sequence[float]
+) -> list[Paragraph | str]:
+    """Return cells as text where they fit on one line of their room, else as what wraps."""
+    shown: list[Paragraph | str] = []
+    for cell, style, width in zip(cells, styles, room, strict=True):
+        text = visible(str(cell))
+        fits = width > 0 and pdfmetrics.stringWidth(text, _FONT, style.fontSize) <= width
+        shown.append(text if fits and "\n" not in text else Paragraph(escape(text), style))
+    return shown
 
 
 def _foot(canvas: Canvas, document: Any, *, words: str) -> None:
