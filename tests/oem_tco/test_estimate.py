@@ -200,3 +200,24 @@ def test_a_fill_at_the_reference_costs_its_fee_on_either_side(price: int, fee: i
     for side in Side:
         cost = realised_cost_bps(side, D(price), [(D(price), D(1), amount)])
         assert cost == pytest.approx(float(amount) / price * 1e4)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"funding_interval_s": 0.0},
+        {"volatility_bps_per_sqrt_s": math.nan},
+        {"volatility_bps_per_sqrt_s": -1.0},
+        {"quote_age_ms": -1.0},
+        {"adv": Decimal("NaN")},
+        {"funding_rate": Decimal("Infinity")},
+    ],
+)
+def test_a_market_view_that_cannot_be_is_refused_with_a_remedy(
+    wrong: dict[str, Decimal | float],
+) -> None:
+    with pytest.raises(InputError) as refused:
+        MarketView(Decimal(99), Decimal(101), **wrong)
+    assert refused.value.remedy
+    with pytest.raises(InputError):
+        OrderQuery("v", "X", Side.BUY, Decimal(1), horizon_s=math.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -49,8 +50,13 @@ class OrderQuery:
                 where=self.symbol,
                 remedy="ask for a positive quantity",
             )
-        if self.horizon_s < 0 or self.latency_ms < 0 or self.hold_s < 0:
-            raise InputError("a negative time", where=self.symbol, remedy="give times of 0 or more")
+        times = (self.horizon_s, self.latency_ms, self.hold_s)
+        if not all(0 <= time < math.inf for time in times):
+            raise InputError(
+                "a time is negative or not finite",
+                where=self.symbol,
+                remedy="give times of 0 or more",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,23 @@ class MarketView:
     funding_rate: Decimal | None = None
     funding_interval_s: float = 28_800.0
     last_price: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        known = (self.bid, self.ask, self.adv, self.funding_rate, self.last_price)
+        finite = all(number is None or number.is_finite() for number in known)
+        sigma = self.volatility_bps_per_sqrt_s
+        if not finite or (sigma is not None and not 0 <= sigma < math.inf):
+            raise InputError(
+                "a price, volume, rate or volatility is not a number",
+                where="market view",
+                remedy="give None for what is not known",
+            )
+        if not 0 <= self.quote_age_ms < math.inf or not 0 < self.funding_interval_s < math.inf:
+            raise InputError(
+                f"quote age {self.quote_age_ms} ms, funding interval {self.funding_interval_s} s",
+                where="market view",
+                remedy="give an age of 0 or more and an interval above 0",
+            )
 
     @property
     def has_quote(self) -> bool:
