@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -99,6 +100,19 @@ def test_links(root: Path, keys: Keyring, tmp_path: Path) -> None:
         verify_tree(root, manifest)
 
 
+def test_a_pattern_hides_no_linked_folder_of_listed_files(
+    root: Path, keys: Keyring, tmp_path: Path
+) -> None:
+    manifest = made(root, keys)
+    shutil.move(root / "bin", tmp_path / "elsewhere")
+    (root / "bin").symlink_to(tmp_path / "elsewhere")  # the same content, for now
+    with pytest.raises(ManifestError, match="a link"):
+        verify_tree(root, manifest, allow_extra=["bin"])
+    (root / "bin").unlink()
+    with pytest.raises(ManifestError, match="missing"):
+        verify_tree(root, manifest, allow_extra=["bin"])
+
+
 def test_special_files(root: Path, keys: Keyring) -> None:
     os.mkfifo(root / "pipe")
     with pytest.raises(ManifestError, match="special"):
@@ -140,7 +154,7 @@ def test_endless_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/etc/passwd", "../up", "a/../../b", "a//b", "./a", "a\\b", "c:evil", "a\x00b", "a\nb",
-     "x" * 2_000, "", "a/", "\ud800", "dot.", "space ", "a\u202eb"],
+     "x" * 2_000, "", "a/", "\ud800", "dot.", "space ", "a\u202eb", "a/NUL", "com1.txt", "Aux .c"],
 )  # fmt: skip
 def test_traversal(path: str) -> None:
     with pytest.raises(ManifestError):
@@ -148,10 +162,11 @@ def test_traversal(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pair", [("a/B", "a/b"), ("\u00fc", "u\u0308"), ("straße", "STRASSE"), ("K", "\u212a")]
+    "pair",
+    [("a/B", "a/b"), ("\u00fc", "u\u0308"), ("straße", "STRASSE"), ("K", "\u212a"), ("a", "A/b")],
 )
 def test_case_collisions(pair: tuple[str, str]) -> None:
-    with pytest.raises(ManifestError, match="one file"):
+    with pytest.raises(ManifestError, match="cannot both be there"):
         require_distinct(pair)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 
@@ -24,23 +25,6 @@ from oem_security.merkle import (
 
 LEAVES = [leaf_hash(bytes([number])) for number in range(70)]
 sizes = st.integers(1, len(LEAVES))
-
-
-def recursive_root(leaves: list[bytes]) -> bytes:
-    """The definition of RFC 6962, section 2.1, as it stands there."""
-    if not leaves:
-        return hashlib.sha384(b"").digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    split = 1
-    while split * 2 < len(leaves):
-        split *= 2
-    return node_hash(recursive_root(leaves[:split]), recursive_root(leaves[split:]))
-
-
-@pytest.mark.parametrize("size", range(len(LEAVES) + 1))
-def test_the_root_is_the_one_of_the_definition(size: int) -> None:
-    assert root_of(LEAVES[:size]) == recursive_root(LEAVES[:size])
 
 
 def test_the_empty_tree_has_the_hash_of_nothing() -> None:
@@ -95,6 +79,64 @@ def test_a_longer_log_is_shown_to_continue_a_shorter_one(new: int, data: st.Data
     assert not verify_consistency(old, new, forged, new_root, proof) or forged == old_root
     assert not verify_consistency(new + 1, new, old_root, new_root, proof)
     assert not verify_consistency(old, new, old_root, new_root, [*proof, new_root])
+
+
+EVERY = 200
+
+
+def path_of(index: int, begin: int, end: int) -> list[tuple[int, int]]:
+    """PATH(m, D[n]) of RFC 6962, section 2.1.1, as ranges of leaves."""
+    if end - begin == 1:
+        return []
+    split = begin + largest_power_below(end - begin)
+    if index < split:
+        return [*path_of(index, begin, split), (split, end)]
+    return [*path_of(index, split, end), (begin, split)]
+
+
+def subproof(old: int, begin: int, end: int, whole: bool) -> list[tuple[int, int]]:
+    """SUBPROOF(m, D[n], b) of RFC 6962, section 2.1.2, as ranges of leaves."""
+    if old == end:
+        return [] if whole else [(begin, end)]
+    split = begin + largest_power_below(end - begin)
+    if old <= split:
+        return [*subproof(old, begin, split, whole), (split, end)]
+    return [*subproof(old, split, end, False), (begin, split)]
+
+
+def largest_power_below(size: int) -> int:
+    power = 1
+    while power * 2 < size:
+        power *= 2
+    return power
+
+
+def test_every_proof_of_every_size_to_200_is_that_of_rfc_6962() -> None:
+    leaves = [leaf_hash(number.to_bytes(2)) for number in range(EVERY)]
+
+    @functools.cache
+    def root(begin: int, end: int) -> bytes:
+        if end - begin < 2:
+            return leaves[begin] if end > begin else EMPTY_ROOT
+        split = begin + largest_power_below(end - begin)
+        return node_hash(root(begin, split), root(split, end))
+
+    for size in range(EVERY + 1):
+        assert root_of(leaves[:size]) == root(0, size)
+        for index in range(size):
+            ranges = path_of(index, 0, size)
+            assert inclusion_ranges(index, size) == ranges
+            proof = [root(*r) for r in ranges]
+            assert verify_inclusion(leaves[index], index, size, proof, root(0, size))
+            old = index + 1
+            ranges = subproof(old, 0, size, True)
+            assert consistency_ranges(old, size) == ranges
+            proof = [root(*r) for r in ranges]
+            assert verify_consistency(old, size, root(0, old), root(0, size), proof)
+            assert not verify_consistency(old, size, root(0, size - 1), root(0, old), proof)
+    assert roots_of_ranges(leaves, subproof(77, 0, EVERY, True)) == [
+        root(*r) for r in subproof(77, 0, EVERY, True)
+    ]
 
 
 def test_ranges_without_sense_are_refused() -> None:

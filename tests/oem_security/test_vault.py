@@ -21,6 +21,7 @@ from oem_security import (
     MalformedError,
     OemSecurityError,
     StateError,
+    StorageError,
     Vault,
     VaultError,
     read_fernet,
@@ -267,3 +268,75 @@ def test_noise_in_an_old_file_is_an_error_or_secrets(data: bytes, ending: str) -
         parse_plain(data, ending, "file")
     except OemSecurityError:
         return
+
+
+def test_work_factors_that_would_exhaust_the_machine_are_refused(path: Path, vault: Vault) -> None:
+    with pytest.raises(InputError, match="passes"):
+        KdfParameters(4 << 20, 8, 1)
+    changed(path, lambda v: v["kdf"].update(memory_kib=4 << 20, iterations=64))
+    with pytest.raises(MalformedError, match="iterations"):
+        Vault.open(path, WORDS)
+
+
+def test_memory_that_is_not_there_is_an_error_with_a_remedy(path: Path, vault: Vault) -> None:
+    changed(path, lambda v: v["kdf"].update(memory_kib=2 << 20))
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from oem_security import Vault, VaultError\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "try: Vault.open(Path(sys.argv[1]), 'correct horse battery')\n"
+        "except VaultError as error: print(error)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert "cannot give the 2097152 KiB" in told.stdout
+
+
+def test_a_recovery_that_is_cut_short_leaves_the_vault_that_was_there(
+    path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault.backup(path.with_name("backup"))
+    before = path.read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(StorageError):
+        Vault.recover(path, path.with_name("backup"), WORDS)
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    assert Vault.open(path, WORDS).get("binance/key") == "K"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a: &a\n  b: *a\n", "neither text nor"),
+        ("{a: " * 200, "not YAML|neither text"),
+        ("a: 1\na: 2\n", "not YAML"),
+        ("a:\n  b: x\na/b: y\n", "named twice"),
+        ("a: [1, 2]\n", "neither text nor"),
+        (
+            "a0: &a0 {x: y}\n"
+            + "".join(
+                f"a{n}: &a{n} {{{', '.join(f'k{k}: *a{n - 1}' for k in range(10))}}}\n"
+                for n in range(1, 8)
+            ),
+            "more than 50000 names",
+        ),
+    ],
+)
+def test_yaml_that_turns_back_or_multiplies_is_refused(text: str, why: str) -> None:
+    with pytest.raises(MalformedError, match=why):
+        parse_plain(text.encode(), ".yaml", "old.yaml")
+
+
+def test_yaml_secrets_are_taken_as_they_are_written() -> None:
+    text = b"pin: 0123\nexp: 1e5\nlong: 1_000\nword: yes\nday: 2026-01-02\n"
+    assert parse_plain(text, ".yaml", "old.yaml") == {
+        "pin": "0123", "exp": "1e5", "long": "1_000", "word": "yes", "day": "2026-01-02",
+    }  # fmt: skip
+    with pytest.raises(MalformedError, match="neither text"):
+        parse_plain(b'{"pin": 1.10}', ".json", "old.json")  # its spelling would be lost

@@ -112,6 +112,7 @@ def run_rotate(args: argparse.Namespace, out: Output) -> ExitCode:
 
 def run_import(args: argparse.Namespace, out: Output) -> ExitCode:
     """Take over secrets from another file."""
+    from oem_security.files import read_bounded
     from oem_security.vault.legacy import read_fernet, read_plain
     from oem_security.vault.vault import chosen, preview
 
@@ -119,7 +120,7 @@ def run_import(args: argparse.Namespace, out: Output) -> ExitCode:
         values = read_fernet(
             args.secrets_input,
             read_passphrase(args, "legacy_passphrase"),
-            args.fernet_salt_file.read_bytes().strip(),
+            read_bounded(args.fernet_salt_file, 4096, what="file of the salt").strip(),
             iterations=args.fernet_iterations,
             ending=args.fernet_form,
         )

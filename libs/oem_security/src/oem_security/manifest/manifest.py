@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from oem_security.clock import Clock, SystemClock, rfc3339
 from oem_security.envelope.dsse import open_envelope, seal_bytes
@@ -161,7 +161,16 @@ def verify_tree(
     """
     listed = {entry.path: entry for entry in manifest.files}
     skip = _skipper(root, manifest_path or root / MANIFEST_NAME, allow_extra)
-    there = list_files(root, lambda path: path not in listed and skip(path))
+    # a folder above a listed file is looked into, whatever the patterns say: it may be a link
+    above = {str(folder) for path in listed for folder in PurePosixPath(path).parents}
+    there = list_files(root, lambda path: path not in listed and path not in above and skip(path))
+    missing = sorted(set(listed) - set(there))
+    if missing:
+        raise ManifestError(
+            f"{len(missing)} files are missing, the first is {missing[0]!r}",
+            where=str(root / missing[0]),
+            remedy="restore it from the bundle or a backup",
+        )
     extra = sorted(set(there) - set(listed))
     if extra:
         raise ManifestError(

@@ -20,6 +20,9 @@ from oem_security.errors import ManifestError
 MAX_FILES = 200_000
 MAX_PATH = 1_024
 _CHUNK = 1 << 20
+_PORTS = (f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")
+_DEVICES = frozenset(("con", "prn", "aux", "nul", "conin$", "conout$", *_PORTS))
+"""Names that are devices on Windows, whatever follows their first dot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def require_path(path: str) -> None:
 
     Raises:
         ManifestError: It is absolute, has an empty, `.` or `..` part, a backslash, a colon, a
-            control character, is too long, or is not text.
+            control character, the name of a Windows device, is too long, or is not text.
     """
     parts = path.split("/")
     try:
@@ -100,6 +103,7 @@ def require_path(path: str) -> None:
         or any(part in ("", ".", "..") for part in parts)
         or any(c in "\\:" or unicodedata.category(c).startswith("C") for c in path)
         or any(part != part.rstrip(" .") for part in parts)
+        or any(part.partition(".")[0].rstrip(" ").casefold() in _DEVICES for part in parts)
     ):
         raise ManifestError(
             "a path that leads elsewhere or means another file on another system",
@@ -109,21 +113,35 @@ def require_path(path: str) -> None:
 
 
 def require_distinct(paths: Iterable[str]) -> None:
-    """Refuse two paths that are one where case or Unicode form does not count.
+    """Refuse paths that cannot stand beside each other where case or Unicode form do not count.
+
+    Two files are one there, or a file has the name of another one's folder.
 
     Raises:
         ManifestError: Two collide; both are named.
     """
     seen: dict[str, str] = {}
     for path in paths:
-        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
-        other = seen.setdefault(folded, path)
+        other = seen.setdefault(_folded(path), path)
         if other != path:
-            raise ManifestError(
-                f"{other!r} and {path!r} are one file on other systems",
-                where=path,
-                remedy="rename one of them",
-            )
+            raise _collision(other, path)
+    for path in seen.values():
+        for folder in PurePosixPath(path).parents:
+            other = seen.get(_folded(str(folder)), path)
+            if other != path:
+                raise _collision(other, path)
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def _collision(one: str, other: str) -> ManifestError:
+    return ManifestError(
+        f"{one!r} and {other!r} cannot both be there on other systems",
+        where=other,
+        remedy="rename one of them",
+    )
 
 
 def hash_files(

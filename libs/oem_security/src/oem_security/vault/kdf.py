@@ -15,6 +15,8 @@ from oem_security.strict_json import Json
 LEAST_MEMORY_KIB, MOST_MEMORY_KIB = 19_456, 4 << 20
 LEAST_ITERATIONS, MOST_ITERATIONS = 2, 64
 MOST_LANES = 64
+MOST_WORK = 16 << 20
+"""KiB times passes: some twenty seconds of a slow processor, where a changed file asks for most."""
 LEAST_PASSPHRASE = 8
 
 
@@ -45,6 +47,12 @@ class KdfParameters:
         for name, value, low, high in bounds:
             if not low <= value <= high:
                 raise InputError(f"{name} is {value}", where=name, remedy=f"give {low} to {high}")
+        if self.memory_kib * self.iterations > MOST_WORK:
+            raise InputError(
+                f"{self.memory_kib} KiB in {self.iterations} passes",
+                where="iterations",
+                remedy=f"give at most {MOST_WORK // self.memory_kib} passes for this memory",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class Kdf:
         """Return the 32-byte key of a passphrase.
 
         Raises:
-            VaultError: The passphrase is shorter than 8 characters.
+            VaultError: The passphrase is shorter than 8 characters, or the memory is not there.
         """
         from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
@@ -74,13 +82,22 @@ class Kdf:
                 remedy="use a longer one, such as five random words",
             )
         chosen = self.parameters
-        return Argon2id(
+        derivation = Argon2id(
             salt=self.salt,
             length=32,
             iterations=chosen.iterations,
             lanes=chosen.lanes,
             memory_cost=chosen.memory_kib,
-        ).derive(passphrase.encode("utf-8"))
+        )
+        try:
+            return derivation.derive(passphrase.encode("utf-8"))
+        except MemoryError:
+            raise VaultError(
+                f"this machine cannot give the {chosen.memory_kib} KiB that the passphrase needs",
+                where="passphrase",
+                remedy="free memory or open it on a larger machine; lower the work factors with: "
+                "oem vault rotate --memory-kib",
+            ) from None
 
     def as_json(self) -> dict[str, Json]:
         """Return what stands in the file."""
@@ -97,13 +114,12 @@ class Kdf:
         """Return parameters read from a file; MalformedError when they are out of bounds."""
         fields = Fields(value, "vault kdf")
         fields.text("name", pattern="argon2id")
-        found = cls(
-            KdfParameters(
-                fields.integer("memory_kib", LEAST_MEMORY_KIB, MOST_MEMORY_KIB),
-                fields.integer("iterations", LEAST_ITERATIONS, MOST_ITERATIONS),
-                fields.integer("lanes", 1, MOST_LANES),
-            ),
-            fields.bytes_b64("salt", length=16),
+        memory = fields.integer("memory_kib", LEAST_MEMORY_KIB, MOST_MEMORY_KIB)
+        iterations = fields.integer(
+            "iterations", LEAST_ITERATIONS, min(MOST_ITERATIONS, MOST_WORK // memory)
         )
+        lanes = fields.integer("lanes", 1, MOST_LANES)
+        salt = fields.bytes_b64("salt", length=16)
+        found = cls(KdfParameters(memory, iterations, lanes), salt)
         fields.done()
         return found

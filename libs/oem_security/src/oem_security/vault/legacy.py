@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from oem_security.errors import InputError, MalformedError, VaultError
@@ -12,6 +11,8 @@ from oem_security.files import read_bounded
 from oem_security.strict_json import loads
 
 MAX_BYTES = 4 << 20
+MAX_NODES = 50_000
+MAX_DEPTH = 16
 FERNET_ITERATIONS = 390_000
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*)")
 
@@ -30,9 +31,9 @@ def read_plain(path: Path) -> dict[str, str]:
 def parse_plain(data: bytes, ending: str, where: str) -> dict[str, str]:
     """Return the secrets of bytes that have the form of an ending such as `.yaml`."""
     if ending == ".json":
-        return dict(_flat(loads(data, what="file of secrets", max_bytes=MAX_BYTES), where))
+        return _flat(loads(data, what="file of secrets", max_bytes=MAX_BYTES), where)
     if ending in (".yaml", ".yml"):
-        return dict(_flat(_yaml(data, where), where))
+        return _flat(_yaml(data, where), where)
     if ending == ".env":
         return _env(data, where)
     raise InputError(
@@ -80,28 +81,49 @@ def read_fernet(
     return parse_plain(data, ending, str(path))
 
 
-def _flat(value: object, where: str, prefix: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _flat(inner, where, f"{prefix}/{name}" if prefix else str(name))
-    elif isinstance(value, str) and prefix:
-        yield prefix, value
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and prefix:
-        yield prefix, str(value)
-    else:
+def _flat(value: object, where: str) -> dict[str, str]:
+    """Return the secrets of nested groups; aliases that multiply or turn back are refused."""
+    found: dict[str, str] = {}
+    waiting: list[tuple[str, object, int]] = [("", value, 0)]
+    for _ in range(MAX_NODES):
+        if not waiting:
+            return found
+        name, inner, depth = waiting.pop()
+        if isinstance(inner, dict) and depth < MAX_DEPTH:
+            for key in reversed(inner):
+                if not isinstance(key, (str, int)):
+                    break
+                waiting.append((f"{name}/{key}" if name else str(key), inner[key], depth + 1))
+            else:
+                continue
+        elif name and (isinstance(inner, str) or type(inner) is int):
+            if name in found:
+                raise MalformedError(
+                    f"{name} is named twice", where=where, remedy="keep one of the two"
+                )
+            found[name] = str(inner)
+            continue
         raise MalformedError(
-            f"{prefix or 'the file'} is neither text nor a group of names",
+            f"{name[:80] or 'the file'} is neither text nor a group of names",
             where=where,
-            remedy="write each secret as name and text",
+            remedy="write each secret as name and text, numbers in quotes",
         )
+    raise MalformedError(
+        f"it holds more than {MAX_NODES} names", where=where, remedy="take the secrets in parts"
+    )
 
 
 def _yaml(data: bytes, where: str) -> object:
+    """Return YAML with every scalar as it is written: `0123` is a passphrase, not a number."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        return YAML(typ="safe", pure=True).load(data.decode("utf-8"))
+        return YAML(typ="base", pure=True).load(data.decode("utf-8"))
+    except RecursionError:
+        raise MalformedError(
+            "it is not YAML: it is nested too deep", where=where, remedy="correct the file"
+        ) from None
     except (YAMLError, ValueError) as error:
         line = str(error).splitlines()[0] if str(error) else "unreadable"
         raise MalformedError(

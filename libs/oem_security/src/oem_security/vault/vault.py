@@ -253,17 +253,17 @@ class Vault:
         highest = max(content.version, _highest_seen(path, key, content.id))
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if path.exists():
-            write_atomic(path.with_name(f"{path.name}.replaced"), path.read_bytes(), mode=0o600)
-            path.unlink()
+            there = read_bounded(path, MAX_BYTES, what=_WHAT)
+            write_atomic(path.with_name(f"{path.name}.replaced"), there, mode=0o600)
         vault = cls(path, replace(content, version=highest), key)
-        vault._save(vault._content)
+        vault._save(vault._content, over_any=True)
         return vault
 
-    def _save(self, content: _Content, key: bytes | None = None) -> None:
+    def _save(self, content: _Content, key: bytes | None = None, *, over_any: bool = False) -> None:
         key = key or self._key
         content = replace(content, version=content.version + 1)
         with exclusive(self.path.with_name(f"{self.path.name}.lock"), what=_WHAT):
-            if self.path.exists() and _read(self.path)[0].version != self._content.version:
+            if not over_any and self.path.exists() and self._changed():
                 raise StateError(
                     "the vault was changed by another process",
                     where=str(self.path),
@@ -273,6 +273,11 @@ class Vault:
             write_atomic(self.path, _encoded(content, key), mode=0o600)
             _write_floor(self.path, key, content.id, content.version)
         self._content, self._key, self.floor_missing = content, key, False
+
+    def _changed(self) -> bool:
+        """Tell whether the file is not the one that was opened or written last."""
+        there = _read(self.path)[0]
+        return (there.id, there.version) != (self._content.id, self._content.version)
 
 
 def preview(
