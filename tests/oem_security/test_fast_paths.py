@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from oem_security import InputError, Keyring, KeyringError, MalformedError, Purpose
 from oem_security.clock import parse_rfc3339, rfc3339
 from oem_security.keys.key import hkdf_sha384
-from oem_security.strict_json import MAX_DEPTH, canonical, is_canonical, loads
+from oem_security.strict_json import MAX_DEPTH, canonical, is_canonical, loads, loads_canonical
 
 NUMBERS = st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(
@@ -104,3 +104,73 @@ def test_nesting_is_bounded_whichever_bracket_does_it() -> None:
         fine = opening * (MAX_DEPTH - 1) + "1" + closing * (MAX_DEPTH - 1)
         loads(fine.encode(), what="x", max_bytes=10_000)
     loads(b"[" + b"[]," * 100 + b"1]", what="x", max_bytes=10_000)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"1e400",
+        b'{"a": -1e999}',
+        b'"\\ud800"',
+        b'{"\\udc00": 1}',
+        b'["\\ude00\\ud83d"]',
+        b'"\xed\xa0\x80"',
+        b"\xef\xbb\xbf{}",
+        b'{"a": 1, "\\u0061": 2}',
+        b"9" * 5000,
+    ],
+)
+def test_what_json_readers_disagree_about_is_refused(data: bytes) -> None:
+    with pytest.raises(MalformedError):
+        loads(data, what="document", max_bytes=10_000)
+
+
+def test_a_value_nested_without_end_has_no_canonical_form() -> None:
+    value: list[object] = []
+    for _ in range(5000):
+        value = [value]
+    with pytest.raises(InputError, match="nested"):
+        canonical(value)
+
+
+EXACT = st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(-(2.0**52), 2.0**52)
+"""A float beyond has the form of an integer that is not exact, and is not read back."""
+
+
+@given(st.dictionaries(st.text(), EXACT | st.text() | st.lists(EXACT)), st.binary(max_size=3))
+def test_canonical_bytes_are_read_back_and_no_others(
+    value: dict[str, object], noise: bytes
+) -> None:
+    try:
+        data = canonical(value)
+    except InputError:
+        return
+    found = loads_canonical(data, what="document", max_bytes=100_000)
+    assert found == value
+    assert canonical(found) == data
+    for other in (data + noise, noise + data, data.replace(b":", b": ", 1)):
+        if other != data:
+            with pytest.raises(MalformedError):
+                loads_canonical(other, what="document", max_bytes=100_000)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a":1,"a":1}',
+        b'{"b":1,"a":1}',
+        b'{"a":-0}',
+        b'{"a":1.0}',
+        b'{"a":1e2}',
+        b'{"a":9007199254740993}',
+        b'{"a":"\\u0041"}',
+        b'{"a":"\\/"}',
+        b'{"a":"\\u001F"}',
+        b'{"a":1}\n',
+        b"[]",
+        b'{"a":' + b"[" * 80 + b"]" * 80 + b"}",
+    ],
+)
+def test_other_spellings_of_a_document_are_not_canonical(data: bytes) -> None:
+    with pytest.raises(MalformedError):
+        loads_canonical(data, what="document", max_bytes=10_000)

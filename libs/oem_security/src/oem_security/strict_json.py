@@ -78,14 +78,14 @@ def canonical(value: object) -> bytes:
             text = _ENCODER.encode(value)
             if text.isascii():
                 return text.encode()
-        import rfc8785
+    except RecursionError as error:
+        raise _no_form(error) from None
+    import rfc8785
 
+    try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
-        raise InputError(
-            f"the value has no canonical JSON form: {error}",
-            remedy="use text, booleans, numbers below 2^53, lists and objects",
-        ) from None
+        raise _no_form(error) from None
 
 
 def loads_canonical(data: bytes, *, what: str, max_bytes: int) -> dict[str, Json]:
@@ -118,6 +118,13 @@ def is_canonical(data: bytes, value: Mapping[str, Json]) -> bool:
         return canonical(value) == data
     except InputError:
         return False
+
+
+def _no_form(error: Exception) -> InputError:
+    return InputError(
+        f"the value has no canonical JSON form: {_reason(error)}",
+        remedy="use text, booleans, numbers below 2^53, lists and objects",
+    )
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
