@@ -110,9 +110,10 @@ def maximum(returns: Floats, starts: Floats, floor: float) -> Floats | None:
             negative, start, jac=True, method="SLSQP", bounds=bounds, constraints=[inside],
             options={"ftol": 1e-10, "maxiter": 300},
         )  # fmt: skip
-        point = np.asarray(found.x, dtype=np.float64)
-        if math.isfinite(found.fun) and found.fun < least and _allowed(turn @ point, floor):
-            best, least = turn @ point, float(found.fun)
+        vector = _moved_inside(turn @ np.asarray(found.x, dtype=np.float64), floor)
+        height = float(likelihood(vector, returns).terms.sum())
+        if math.isfinite(height) and -height < least:
+            best, least = vector, -height
     return None if best is None else _polished(best, returns, floor)
 
 
@@ -132,6 +133,20 @@ def _allowed(vector: Floats, floor: float) -> bool:
         and min(alpha, beta, alpha + gamma) >= -1e-12
         and alpha + gamma / 2 + beta <= MOST_PERSISTENCE + 1e-9
     )
+
+
+def _moved_inside(vector: Floats, floor: float) -> Floats:
+    """Return a vector in the region: the optimiser keeps to its edges only within a tolerance."""
+    inside = vector.copy()
+    inside[1] = max(float(vector[1]), floor)
+    inside[2:4] = np.maximum(vector[2:4], 0.0)
+    if vector.size > 4:
+        inside[4] = max(float(vector[4]), -float(inside[2]))
+    gamma = float(inside[4]) if vector.size > 4 else 0.0
+    excess = float(inside[2]) + gamma / 2 + float(inside[3]) - MOST_PERSISTENCE
+    if excess > 0:
+        inside[3] -= min(excess, float(inside[3]))
+    return inside
 
 
 def _polished(vector: Floats, returns: Floats, floor: float) -> Floats:
