@@ -90,3 +90,23 @@ def test_the_hash_is_of_the_bytes(config: Path) -> None:
     before = config_hash(config)
     config.write_text(config.read_text() + "\n")
     assert config_hash(config) != before
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ("rbac: {trader: [trade:wrote]}\n", "'trade:write' or 'trade:control'"),
+        ("decision_engine: {profiles: {balancd: {caution: 1}}}\n", "no risk profile is named"),
+    ],
+)
+def test_a_mistyped_rule_is_an_error_and_never_a_rule_that_does_not_hold(
+    config: Path, added: str, message: str
+) -> None:
+    text = config.read_text()
+    if added.startswith("decision_engine"):
+        start = text.index("decision_engine:")
+        text = text[:start] + text[text.index("\n\n", start) :].replace("rank_by: amount", "")
+        text = text.replace("entry_sizes: [1.0, 0.5]", "entry_sizes: [1.0]")
+    config.write_text(text + added)
+    with pytest.raises(ConfigError, match=message):
+        read_config(config)

@@ -130,6 +130,7 @@ async def test_a_sandbox_is_not_the_exchange_itself(
 
 SECOND = "{exchange: binance, base_url: 'http://127.0.0.1:2'}"
 ROUTE = "poll_seconds: 1.0\n    routes: [{venues: [kraken]}]"
+TYPO = "poll_seconds: 1.0\n    routes: [{{{}, venues: [binance]}}]"
 
 
 @pytest.mark.parametrize(
@@ -138,6 +139,8 @@ ROUTE = "poll_seconds: 1.0\n    routes: [{venues: [kraken]}]"
         ("stage: demo", "stage: paper", "belongs to stage demo"),
         ("    venues:\n", f"    venues:\n      - {SECOND}\n", "twice"),
         ("poll_seconds: 1.0", ROUTE, "no access to kraken"),
+        ("poll_seconds: 1.0", TYPO.format("profile: balancd"), "no risk profile's name"),
+        ("poll_seconds: 1.0", TYPO.format("symbol: BTC/EUR"), "matches no symbol"),
     ],
 )
 def test_contradictions_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+import oem_tco
 from oem_api import ApiError, AsyncTradingClient, TlsMaterial, pb
-from oem_daemon.bootstrap import AUDIENCE
+from oem_daemon.bootstrap import AUDIENCE, check_site, compose
 from oem_daemon.daemon import Daemon
+from oem_daemon.recall import recall
 from oem_risk import JournalledSwitch, TradingState, replay_switch
 from oem_security import CertificateAuthority, Keyring, hand_over, issue_token, read_journal
-from site_support import MadeSite, make_site
+from site_support import MadeSite, descriptor_of, edit_config, make_site
 
 
 class Running:
@@ -82,6 +87,8 @@ async def test_everything_can_be_read_from_outside(running: Running) -> None:
         assert status.cycles == 25
         assert status.trading_state == pb.TRADING_STATE_ACTIVE
         assert status.decision_log_seq > 25
+        assert list(status.venues) == ["paper"]
+        assert status.licence.state == pb.LICENCE_STATE_VALID
         orders = await client.orders(page_size=2)
         assert len(orders.orders) == 2
         assert orders.next_page_token
@@ -233,3 +240,70 @@ async def test_metrics_tell_how_long_keys_and_certificate_last(running: Running)
     }
     assert 89 < left['oem_key_days_left{purpose="document"}'] <= 90
     assert 89 < left["oem_certificate_days_left"] <= 90
+
+
+async def test_a_request_that_would_fill_the_log_is_refused(running: Running) -> None:
+    await running.cycles_done()
+    request = pb.SubmitOrderRequest(
+        client_order_id="op-long", symbol="BTC/USDT", side=pb.SIDE_BUY, quantity="0.01",
+        type=pb.ORDER_TYPE_MARKET, reason="x" * 501,
+    )  # fmt: skip
+    size = running.site.decision_log("paper").stat().st_size
+    async with running.client() as client:
+        with pytest.raises(ApiError, match="reason is missing or wrong"):
+            await client.submit_order(request)
+        with pytest.raises(ApiError, match="reason is missing or wrong"):
+            await client.cancel_order("op-long", "y" * 501)
+        request.reason = "x" * 100_000
+        with pytest.raises(ApiError):
+            await client.submit_order(request)
+        assert (await client.status()).caller == "alice"
+    assert running.site.decision_log("paper").stat().st_size == size
+
+
+async def test_a_full_disk_under_the_ledger_stops_trading_and_nothing_of_it_is_lost(
+    tmp_path: Path,
+) -> None:
+    made = make_site(tmp_path, bars=100)
+    edit_config(made.site, "cycle_seconds: 0.0", "cycle_seconds: 0.02")
+    daemon = Daemon(made.site)
+    task = asyncio.create_task(daemon.run())
+    ready = made.site.runtime / "daemon.json"
+    while not ready.exists():
+        assert not task.done(), task.exception()
+        await asyncio.sleep(0.02)
+    running = Running(made, json.loads(ready.read_text()))
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, descriptor_of(made.site.cost_ledger / "fills.csv"))
+    os.close(full)
+    async with running.client() as client:
+        for _ in range(500):
+            if (status := await client.status()).alerts:
+                break
+            await asyncio.sleep(0.02)
+        # nothing more is traded, and operators still see what there is
+        (alert,) = status.alerts
+        assert alert.source == "trading"
+        assert "No space left" in alert.what
+        health = json.loads(await running.get("/healthz"))
+        assert (health["ready"], health["trading"]) == (False, "stopped")
+        assert "No space left" in health["why"]
+        assert (await client.orders()).orders
+        # what is not finite is shown as unknown, not as an error
+        assert daemon._parts is not None
+        daemon._parts.pipeline.portfolio.cash = Decimal(-(10**9))
+        risk = await client.risk()
+        assert (risk.leverage, risk.equity[:2]) == ("", "-9")
+    daemon._stop.set()
+    with pytest.raises(oem_tco.LedgerError, match="No space left"):
+        await task
+    again = compose(made.site, check_site(made.site), lambda _: None)
+    with again.resources:
+        await again.router.start()
+        log = made.site.decision_log("paper")
+        again.pipeline.restore(partial(recall, log, again.checked.keyring))
+        rows = again.ledger.rows()
+        orders = again.store.orders()
+        await again.router.stop()
+    assert {row.order_id for row in rows.orders} == {order.intent_id for order in orders}
+    assert len(rows.fills) == sum(len(order.fills) for order in orders) > 0

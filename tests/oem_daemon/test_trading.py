@@ -16,7 +16,7 @@ from oem_daemon.errors import DecisionLogFailed, OrderRefused
 from oem_exec import KillState, OrderIntent, OrderState, Side
 from oem_risk import RiskReason, TradingState
 from oem_security import Keyring, read_journal, verify_journal
-from site_support import MadeSite, make_site
+from site_support import MadeSite, descriptor_of, make_site
 
 
 @pytest.fixture
@@ -151,14 +151,6 @@ async def test_a_halt_stops_entries_and_is_journalled(made: MadeSite, parts: Par
         r.kind for r in read_journal(made.site.decision_log("paper"), Keyring.open(made.site.keys))
     }
     assert "router.kill_state" in kinds
-
-
-def descriptor_of(path: Path) -> int:
-    """Return the descriptor under which this process has a file open."""
-    for link in Path("/proc/self/fd").iterdir():
-        if os.path.realpath(link) == os.path.realpath(path):
-            return int(link.name)
-    raise AssertionError(f"{path} is not open")
 
 
 async def test_a_full_disk_on_the_decision_log_stops_trading_and_says_so(made: MadeSite) -> None:

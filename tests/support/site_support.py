@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,3 +46,11 @@ def edit_config(site: Site, old: str, new: str, *, sign: bool = True) -> None:
     site.config.write_text(text.replace(old, new))
     if sign:
         sign_config(site)
+
+
+def descriptor_of(path: Path) -> int:
+    """Return the descriptor under which this process has a file open."""
+    for link in Path("/proc/self/fd").iterdir():
+        if os.path.realpath(link) == os.path.realpath(path):
+            return int(link.name)
+    raise AssertionError(f"{path} is not open")

@@ -28,13 +28,15 @@ from oem_daemon.recall import recall
 from oem_daemon.service import ServiceFacts, TradingService
 from oem_daemon.site import Site
 from oem_daemon.version import VERSION
-from oem_exec import ExecError, KillState
+from oem_exec import KillState
 from oem_security import Journal, OemError, grpc_server_credentials
 from oem_security.clock import NS_PER_SECOND
 from oem_security.files import write_atomic
 
 METRICS_EVERY_CYCLES = 20
 KEPT_ALERTS = 50
+MAX_REQUEST_BYTES = 1 << 16
+MAX_CALLS = 512
 STOP_GRACE_S = 1.0
 
 
@@ -53,6 +55,7 @@ class Daemon:
         self._alerts: deque[pb.Alert] = deque(maxlen=KEPT_ALERTS)
         self._parts: Parts | None = None
         self._trading_done = False
+        self._trading_stopped = ""
 
     async def run(self) -> int:
         """Run until SIGTERM or SIGINT; returns 0, or 1 when the decision log failed on the way.
@@ -97,15 +100,23 @@ class Daemon:
     async def _listen(self, parts: Parts) -> tuple[grpc.aio.Server, int]:
         config = parts.checked.config.grpc
         credentials = grpc_server_credentials(self._site.mtls)
-        # without this a second daemon would silently share the port
-        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        server = grpc.aio.server(
+            options=[
+                # without this a second daemon would silently share the port
+                ("grpc.so_reuseport", 0),
+                # no request is longer than an order with its reason
+                ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+            ],
+            maximum_concurrent_rpcs=MAX_CALLS,
+        )
         service = TradingService(
             facts=ServiceFacts(
                 version=VERSION,
                 started_ns=time.time_ns(),
                 config=parts.checked.config,
                 config_sha384=parts.checked.config_sha384,
-                guard=parts.checked.guard,
+                license=parts.license,
+                venues=tuple(venue.name for venue in parts.place.venues),
             ),
             gatekeeper=parts.gatekeeper,
             pipeline=parts.pipeline,
@@ -190,8 +201,11 @@ class Daemon:
                     break
             except DecisionLogFailed:
                 return
-            except ExecError as error:
+            except OemError as error:
+                # a ledger or store that cannot be written, data that cannot be judged: nothing
+                # more is traded, and operators still see and cancel what there is
                 if parts.log.failure is None:
+                    self._trading_stopped = str(error)
                     self._alert("trading", error, pb.SEVERITY_CRITICAL)
                 return
             self._show_state(parts)
@@ -214,11 +228,13 @@ class Daemon:
             return {"ready": False}
         failure = parts.log.failure
         return {
-            "ready": failure is None,
+            "ready": failure is None and not self._trading_stopped,
             "version": VERSION,
             "stage": parts.checked.config.runtime.stage.value,
-            "trading": "stopped" if failure else parts.router.kill_state.value,
-            "why": str(failure) if failure else "",
+            "trading": "stopped"
+            if failure or self._trading_stopped
+            else parts.router.kill_state.value,
+            "why": str(failure) if failure else self._trading_stopped,
             "cycles": parts.pipeline.cycles,
             "market": parts.place.market.problem,
             "cycles_done": self._trading_done,

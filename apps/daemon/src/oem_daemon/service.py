@@ -19,6 +19,7 @@ from oem_daemon.auth import Caller, Gatekeeper, refuse
 from oem_daemon.config.model import CoreConfig
 from oem_daemon.decision_log import DecisionLog
 from oem_daemon.events import Event, EventHub
+from oem_daemon.license_watch import LicenseWatch
 from oem_daemon.paging import page_of, page_size, place_of, token_of
 from oem_daemon.pipeline import CostedFill, Decided, TradePipeline
 from oem_daemon.views import decision_view, fill_view, order_view, risk_view
@@ -33,10 +34,12 @@ from oem_exec import (
     UnknownOrder,
 )
 from oem_risk import TradingState, tighter
-from oem_security import CapabilityGuard, InputError, OemError
+from oem_security import InputError, OemError
 from oem_security.clock import Clock
 
 HEARTBEAT_S = 5.0
+MAX_REASON = 500
+EXPIRING_DAYS = 14
 Context = grpc.aio.ServicerContext[Any, Any]
 T = TypeVar("T")
 
@@ -49,14 +52,16 @@ class ServiceFacts:
         version: Version of the daemon.
         started_ns: When it started, UTC nanoseconds.
         config: The configuration it runs under; config_sha384 is its hash.
-        guard: The verified licence.
+        license: The licence as it was found last.
+        venues: Where orders go, the preferred first.
     """
 
     version: str
     started_ns: int
     config: CoreConfig
     config_sha384: str
-    guard: CapabilityGuard
+    license: LicenseWatch
+    venues: tuple[str, ...]
 
 
 class TradingService(TradingServiceServicer):
@@ -173,6 +178,7 @@ class TradingService(TradingServiceServicer):
     ) -> pb.Order:
         caller = await self._gatekeeper.admit("CancelOrder", context)
         try:
+            _require_short(request.reason)
             self._pipeline.router.order(request.client_order_id)
             await self._log.append(
                 "operator.cancel",
@@ -195,6 +201,7 @@ class TradingService(TradingServiceServicer):
     ) -> pb.Status:
         caller = await self._gatekeeper.admit("SetTradingState", context)
         try:
+            _require_short(request.reason)
             if not request.state or not request.reason.strip():
                 raise InputError(
                     "a state and a reason are needed",
@@ -284,9 +291,19 @@ class TradingService(TradingServiceServicer):
         stands = self._pipeline.gate.engine.position
         return "" if stands.state is TradingState.ACTIVE else stands.reason
 
+    def _licence_state(self) -> str:
+        """Return what holds of the licence now; why it does not is in the alerts."""
+        facts = self._pipeline.terms.compliance()
+        if facts.licence_days_left is not None and facts.licence_days_left <= 0:
+            return "expired"
+        if not facts.licence_valid:
+            return "refused"
+        left = facts.licence_days_left
+        return "expiring" if left is not None and left <= EXPIRING_DAYS else "valid"
+
     def _status(self, caller: Caller) -> pb.Status:
         facts, pipeline = self._facts, self._pipeline
-        held = facts.guard.license
+        held = facts.license.guard.license
         config = facts.config
         failure = self._log.failure
         return pb.Status(
@@ -297,7 +314,7 @@ class TradingService(TradingServiceServicer):
             started_ns=facts.started_ns,
             now_ns=time.time_ns(),
             licence=pb.Licence(
-                state=pb.LICENCE_STATE_VALID,
+                state=enum_of(pb.LicenceState, self._licence_state()),
                 licence_id=held.license_id,
                 profile=held.terms.profile,
                 valid_until_ns=held.not_after_ns,
@@ -307,7 +324,7 @@ class TradingService(TradingServiceServicer):
             market_time_ns=max((b.close_ns for b in pipeline.market.current().values()), default=0),
             strategies=[slot.name for slot in config.strategies],
             symbols=config.runtime.symbols,
-            venues=["paper"],
+            venues=facts.venues,
             decision_log_seq=self._log.records,
             caller=caller.principal.subject,
             caller_roles=caller.principal.roles,
@@ -317,6 +334,7 @@ class TradingService(TradingServiceServicer):
         )
 
     def _intent(self, request: pb.SubmitOrderRequest) -> OrderIntent:
+        _require_short(request.reason)
         if not request.side or not request.type:
             raise _bad_field("side and type", "say buy or sell, and market, limit, post_only …")
         force = enum_text(pb.TimeInForce, request.time_in_force or pb.TIME_IN_FORCE_GTC)
@@ -351,6 +369,12 @@ def _decimal(text: str, field: str) -> Decimal:
         return Decimal(text)
     except InvalidOperation:
         raise _bad_field(field, "write a decimal number such as 0.01") from None
+
+
+def _require_short(reason: str) -> None:
+    """Refuse a reason that would fill the decision log."""
+    if len(reason) > MAX_REASON:
+        raise _bad_field("reason", f"say it in at most {MAX_REASON} characters")
 
 
 def _bad_field(field: str, remedy: str) -> InputError:

@@ -13,8 +13,13 @@ from oem_exec import Order
 
 
 def decimal(value: Decimal | None) -> str:
-    """Return a decimal in plain notation; empty when it is not known."""
-    return "" if value is None else format(value, "f")
+    """Return a decimal in plain notation; empty when it is not known, or not finite."""
+    return format(value, "f") if value is not None and value.is_finite() else ""
+
+
+def rounded(value: Decimal, places: int) -> str:
+    """Return a decimal in plain notation with so many places; empty when it is not finite."""
+    return decimal(round(value, places) if value.is_finite() else None)
 
 
 def order_view(order: Order) -> pb.Order:
@@ -117,13 +122,13 @@ def risk_view(
     return pb.Risk(
         time_ns=now_ns,
         currency=quote,
-        equity=decimal(round(portfolio.equity, 2)),
-        cash=decimal(round(portfolio.cash, 2)),
-        gross_notional=decimal(round(portfolio.gross_notional, 2)),
-        leverage=decimal(round(portfolio.leverage, 6)),
-        daily_pnl=decimal(round(portfolio.daily_pnl, 2)),
-        drawdown=decimal(round(portfolio.drawdown, 9)),
-        fees_paid=decimal(round(portfolio.fees_paid, 2)),
+        equity=rounded(portfolio.equity, 2),
+        cash=rounded(portfolio.cash, 2),
+        gross_notional=rounded(portfolio.gross_notional, 2),
+        leverage=rounded(portfolio.leverage, 6),
+        daily_pnl=rounded(portfolio.daily_pnl, 2),
+        drawdown=rounded(portfolio.drawdown, 9),
+        fees_paid=rounded(portfolio.fees_paid, 2),
         open_positions=portfolio.open_positions,
         trading_state=enum_of(pb.TradingState, state),
         limits=[
@@ -141,11 +146,11 @@ def risk_view(
             pb.Position(
                 symbol=symbol,
                 quantity=decimal(position.quantity),
-                average_price=decimal(round(position.average_price, 8)),
+                average_price=rounded(position.average_price, 8),
                 mark_price=decimal(position.mark),
-                notional=decimal(round(position.notional, 2)),
-                unrealized_pnl=decimal(round(position.unrealized, 8)),
-                realized_pnl=decimal(round(position.realized, 8)),
+                notional=rounded(position.notional, 2),
+                unrealized_pnl=rounded(position.unrealized, 8),
+                realized_pnl=rounded(position.realized, 8),
             )
             for symbol, position in sorted(portfolio.positions.items())
         ],

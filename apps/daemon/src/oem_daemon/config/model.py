@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +21,7 @@ from oem_tco.decision.policy import RankBy
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,15}/[A-Z0-9]{2,10}$", examples=["BTC/USDT"])]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Port = Annotated[int, Field(ge=0, le=65535, description="0 takes a free port")]
+Scope = Literal["status:read", "trade:read", "trade:write", "trade:control"]
 Loopback = Literal["127.0.0.1", "::1", "localhost"]
 
 
@@ -264,6 +266,13 @@ class Metrics(Section):
     port: Port = 0
 
 
+def _usual_roles() -> dict[str, tuple[Scope, ...]]:
+    return {
+        "operator": ("status:read", "trade:read", "trade:write", "trade:control"),
+        "auditor": ("status:read", "trade:read"),
+    }
+
+
 class CoreConfig(Section):
     """The whole of `config/core.yaml`."""
 
@@ -277,12 +286,7 @@ class CoreConfig(Section):
     market_intel: MarketIntel = MarketIntel()
     decision_engine: DecisionPolicy = DecisionPolicy()
     client: Client = Client()
-    rbac: dict[Name, tuple[str, ...]] = Field(
-        default_factory=lambda: {
-            "operator": ("status:read", "trade:read", "trade:write", "trade:control"),
-            "auditor": ("status:read", "trade:read"),
-        }
-    )
+    rbac: dict[Name, tuple[Scope, ...]] = Field(default_factory=_usual_roles)
     slo: tuple[SloDefinition, ...] = DEFAULT_SLOS
     grpc: Grpc = Grpc()
     metrics: Metrics = Metrics()
@@ -309,4 +313,20 @@ class CoreConfig(Section):
         missing = [s for s in self.runtime.symbols if s not in self.execution.instruments]
         if missing:
             raise ValueError(f"execution.instruments: no rules for {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_that_exist(self) -> CoreConfig:
+        """Refuse names that match nothing: a mistyped rule would silently not hold."""
+        profiles = {profile.value for profile in Profile}
+        if strange := sorted(set(self.decision_engine.profiles) - profiles):
+            raise ValueError(
+                f"decision_engine.profiles: no risk profile is named {', '.join(strange)}; "
+                f"use {', '.join(profile.value for profile in Profile)}"
+            )
+        for rule in self.execution.live.routes if self.execution.live else ():
+            if not any(fnmatchcase(name, rule.profile) for name in profiles):
+                raise ValueError(f"routes: {rule.profile!r} is no risk profile's name or pattern")
+            if not any(fnmatchcase(symbol, rule.symbol) for symbol in self.runtime.symbols):
+                raise ValueError(f"routes: {rule.symbol!r} matches no symbol of runtime.symbols")
         return self

@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,10 +81,17 @@ class CostLedger:
             raise _refused(error, self.folder) from None
 
     def close(self) -> None:
-        """Write what is buffered and let go of the files."""
-        self.sync()
-        self._orders.close()
-        self._fills.close()
+        """Write what is buffered and let go of the files, whether or not the disk takes it.
+
+        Raises:
+            LedgerError: The disk refuses.
+        """
+        try:
+            self.sync()
+        finally:
+            for stream in (self._orders, self._fills):
+                with suppress(OSError):  # what cannot be flushed was named above
+                    stream.close()
 
     def rows(self) -> LedgerRows:
         """Return everything recorded so far."""
