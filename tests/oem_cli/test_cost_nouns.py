@@ -104,7 +104,7 @@ def test_an_empty_ledger_is_analysed_without_a_figure(oem: Shell) -> None:
         (["--by", "colour"], 3),
         (["--worst", "-1"], 3),
         (["--ledger", "nowhere"], 7),
-        (["--stress", "nowhere.json"], 7),
+        (["--stress", "nowhere.json"], 3),
         (["--bucket", "year"], 2),
     ],
 )
