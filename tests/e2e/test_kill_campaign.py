@@ -21,7 +21,7 @@ def _holds(found: DaemonVerdict) -> bool:
 
 @pytest.mark.e2e
 async def test_2000_orders_and_25_kills(tmp_path: Path) -> None:
-    found = await daemon_campaign(tmp_path, orders=2_900, kills=25)
+    found = await daemon_campaign(tmp_path, orders=2_900, kills=25, verify_every=5)
     assert _holds(found), found
     assert found.orders.server_orders >= 2_000
     assert found.orders.kills == 25
