@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -20,24 +21,31 @@ from oem_security import (
 from oem_security.journal import block, reader, workers
 
 
-@pytest.fixture
-def keys(tmp_path: Path) -> Keyring:
-    return Keyring.create(tmp_path / "keys")
-
-
-@pytest.fixture
-def log(tmp_path: Path, keys: Keyring, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A log of several segments of many blocks."""
-    monkeypatch.setattr(reader, "_LARGE_BYTES", 0)
-    monkeypatch.setattr(workers, "BLOCK_BYTES", 10_000)
-    monkeypatch.setattr(workers, "_LEAST_BYTES", 1_000)
-    path = tmp_path / "log.jsonl"
-    with Journal.open(path, keys, segment_bytes=150_000) as journal:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of several segments of many blocks, and its keyring."""
+    folder = tmp_path_factory.mktemp("made")
+    keys = Keyring.create(folder / "keys")
+    with Journal.open(folder / "log.jsonl", keys, segment_bytes=150_000) as journal:
         for n in range(1500):
             journal.write("entry", {"n": n, "text": "x" * (n % 50)})
             if n % 100 == 0:
                 journal.checkpoint()
-    return path
+    return folder
+
+
+@pytest.fixture
+def keys(tmp_path: Path, made: Path) -> Keyring:
+    shutil.copytree(made, tmp_path / "copy")
+    return Keyring.open(tmp_path / "copy" / "keys")
+
+
+@pytest.fixture
+def log(tmp_path: Path, keys: Keyring, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(reader, "_LARGE_BYTES", 0)
+    monkeypatch.setattr(workers, "BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(workers, "_LEAST_BYTES", 1_000)
+    return tmp_path / "copy" / "log.jsonl"
 
 
 def test_several_processes_find_what_one_finds(log: Path, keys: Keyring) -> None:

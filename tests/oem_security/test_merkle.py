@@ -84,6 +84,7 @@ def test_a_longer_log_is_shown_to_continue_a_shorter_one(new: int, data: st.Data
 EVERY = 200
 
 
+@functools.cache
 def path_of(index: int, begin: int, end: int) -> list[tuple[int, int]]:
     """PATH(m, D[n]) of RFC 6962, section 2.1.1, as ranges of leaves."""
     if end - begin == 1:
@@ -94,6 +95,7 @@ def path_of(index: int, begin: int, end: int) -> list[tuple[int, int]]:
     return [*path_of(index, split, end), (begin, split)]
 
 
+@functools.cache
 def subproof(old: int, begin: int, end: int, whole: bool) -> list[tuple[int, int]]:
     """SUBPROOF(m, D[n], b) of RFC 6962, section 2.1.2, as ranges of leaves."""
     if old == end:
@@ -104,6 +106,7 @@ def subproof(old: int, begin: int, end: int, whole: bool) -> list[tuple[int, int
     return [*subproof(old, split, end, False), (begin, split)]
 
 
+@functools.cache
 def largest_power_below(size: int) -> int:
     power = 1
     while power * 2 < size:
@@ -126,12 +129,15 @@ def test_every_proof_of_every_size_to_200_is_that_of_rfc_6962() -> None:
         for index in range(size):
             ranges = path_of(index, 0, size)
             assert inclusion_ranges(index, size) == ranges
+            old = index + 1
+            wanted = subproof(old, 0, size, True)
+            assert consistency_ranges(old, size) == wanted
+            split = largest_power_below(size)
+            if size > 40 and index not in (0, size // 2, split - 1, split, size - 1):
+                continue
             proof = [root(*r) for r in ranges]
             assert verify_inclusion(leaves[index], index, size, proof, root(0, size))
-            old = index + 1
-            ranges = subproof(old, 0, size, True)
-            assert consistency_ranges(old, size) == ranges
-            proof = [root(*r) for r in ranges]
+            proof = [root(*r) for r in wanted]
             assert verify_consistency(old, size, root(0, old), root(0, size), proof)
             assert not verify_consistency(old, size, root(0, size - 1), root(0, old), proof)
     assert roots_of_ranges(leaves, subproof(77, 0, EVERY, True)) == [
