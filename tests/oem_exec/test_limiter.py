@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from exec_live_support import server_of
 from oem_exec import Limit, SharedBudgets
 
-UNITS, WINDOW_S = 1000, 10.0
+UNITS, WINDOW_S = 1000, 2.5
+HEAVY = 80
+"""Eight times what may go at once: it has to wait for its sum while others take one by one."""
 
 WORKER = """
 import asyncio, os, sys, time
@@ -34,6 +36,7 @@ parent = os.getpid()
 for _ in range(int(sys.argv[5]) - 1):
     if os.getpid() == parent:
         os.fork()
+heavy = int(sys.argv[6])
 async def main():
     limit = Limit("weight", int(sys.argv[3]), float(sys.argv[4]))
     budgets = SharedBudgets(Path(sys.argv[2]), {"binance": (limit,)})
@@ -56,7 +59,15 @@ async def main():
         while True:
             answer = await counted(5, lambda: venue.book("BTC/USDT", 5))
             assert isinstance(answer, BookSnapshot), (time.monotonic() - began, answer)
-    await asyncio.gather(*(load() for _ in range(8)))
+    async def heavy_load():
+        while True:
+            await asyncio.sleep(0.4)
+            asked = time.monotonic()
+            assert isinstance(await counted(heavy, venue.open_orders), tuple)
+            with Path(sys.argv[2], "heavy").open("a") as log:
+                print(time.monotonic() - asked, file=log)
+    more = [heavy_load()] if os.getpid() == parent else []
+    await asyncio.gather(*(load() for _ in range(8)), *more)
 asyncio.run(main())
 """
 
@@ -72,6 +83,8 @@ class Counted:
     peak: int
     refused: int
     used: float
+    late: float
+    waits_s: tuple[float, ...]
 
 
 async def _load(folder: Path, processes: int) -> Counted:
@@ -80,7 +93,7 @@ async def _load(folder: Path, processes: int) -> Counted:
     async with server_of(limits=limits) as server:
         worker = await asyncio.create_subprocess_exec(
             sys.executable, "-c", WORKER,
-            server.url, str(folder), str(UNITS), str(WINDOW_S), str(processes),
+            server.url, str(folder), str(UNITS), str(WINDOW_S), str(processes), str(HEAVY),
             stdout=asyncio.subprocess.PIPE, start_new_session=True,
             env={"PYTHONPATH": str(Path(__file__).parents[1] / "support")},
         )  # fmt: skip
@@ -91,22 +104,45 @@ async def _load(folder: Path, processes: int) -> Counted:
                     assert await worker.stdout.readline() == b"ready\n"
             (folder / "go").touch()
             await asyncio.sleep(0.5)
+            booked = _booked(folder)
             began, before = time.monotonic(), await asyncio.to_thread(_counters, server.url)
             await asyncio.sleep(1.1 * WINDOW_S)
             ended, after = time.monotonic(), await asyncio.to_thread(_counters, server.url)
+            booked = _booked(folder) - booked
             assert worker.returncode is None
         finally:
             os.killpg(worker.pid, signal.SIGKILL)
             await worker.communicate()
-    used = (after["total"] - before["total"]) / ((ended - began) / WINDOW_S * UNITS)
-    return Counted(processes, after["peak"], after["refused"], used)
+    counted, allowed = after["total"] - before["total"], (ended - began) / WINDOW_S * UNITS
+    waits = tuple(float(line) for line in (folder / "heavy").read_text().split())
+    return Counted(
+        processes,
+        after["peak"],
+        after["refused"],
+        counted / allowed,
+        max(booked - counted, 0) / allowed,
+        waits,
+    )
+
+
+def _booked(folder: Path) -> int:
+    """Return the units that were ever booked; what came late was booked twice."""
+    budgets = SharedBudgets(folder, {"binance": (Limit("weight", UNITS, WINDOW_S),)})
+    total = budgets._buckets["binance"]["weight"].total
+    budgets.close()
+    return total
 
 
 async def test_the_venue_counts_97_percent_and_never_more_than_its_limit(tmp_path: Path) -> None:
     for counted in await asyncio.gather(_load(tmp_path / "1", 1), _load(tmp_path / "3", 3)):
         assert counted.refused == 0, counted
         assert counted.peak <= UNITS
-        assert counted.used >= 0.97, counted
+        # on a machine that stalls, late answers are paid twice, which keeps the bound
+        assert counted.used + counted.late >= 0.97, counted
+        assert len(counted.waits_s) >= 2, counted
+        # its own sum, and one request of each process before it
+        fair_s = (HEAVY + 5 * (counted.processes + 1)) / UNITS * WINDOW_S
+        assert min(counted.waits_s) <= 2 * fair_s, counted
 
 
 @given(

@@ -98,6 +98,9 @@ class FaultyStore:
         self.inner = SqliteOrderStore.open(path)
         self._process = process
         self._synced: bytes | None = None
+        self._saved: dict[str, Order] = {}
+        self.synced = {order.client_order_id: order for order in self.inner.orders()}
+        """The orders as a power cut would leave them, but for new ones."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
@@ -111,6 +114,7 @@ class FaultyStore:
         if lazy and self._synced is None:
             self._synced = self.inner._reader.serialize()
         orders, fills = list(orders), list(fills)
+        self._saved |= {order.client_order_id: order for order in orders}
         await self._write("save", lambda: self.inner.save(orders, fills, lazy=lazy), lazy=lazy)
 
     async def quarantine(self, contradiction: Contradiction) -> None:
@@ -131,6 +135,8 @@ class FaultyStore:
         result = await work()
         if not lazy:
             self._synced = None
+            self.synced |= self._saved
+            self._saved.clear()
         if kind == "crash_after":
             await self._process.die()
         await self._process.alive()
@@ -178,14 +184,20 @@ class FaultyVenue:
         inner: The venue.
         process: Whose faults strike.
         before_send: Called with every order that is about to be sent.
+        before_change: Called with every order that is about to be cancelled or amended.
     """
 
     def __init__(
-        self, inner: Venue, process: Process, before_send: Callable[[Order], None]
+        self,
+        inner: Venue,
+        process: Process,
+        before_send: Callable[[Order], None],
+        before_change: Callable[[Order], None],
     ) -> None:
         self.inner = inner
         self._process = process
         self._before_send = before_send
+        self._before_change = before_change
         self._seen: dict[str, VenueOrder] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -196,9 +208,11 @@ class FaultyVenue:
         return await self._request("place", lambda: self.inner.place(order))
 
     async def cancel(self, order: Order) -> Any:
+        self._before_change(order)
         return await self._request("cancel", lambda: self.inner.cancel(order))
 
     async def amend(self, order: Order, quantity: Decimal, price: Decimal | None) -> Any:
+        self._before_change(order)
         return await self._request("amend", lambda: self.inner.amend(order, quantity, price))
 
     async def lookup(self, order: Order) -> Any:

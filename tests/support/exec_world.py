@@ -191,7 +191,7 @@ class World:
             return
         opened = list(self._venues())
         self._opened += opened
-        venues = [FaultyVenue(v, self.process, self._before_send) for v in opened]
+        venues = [FaultyVenue(v, self.process, self._before_send, self._before_change) for v in opened]
         self.router = LiveExecutionRouter(
             self.store,
             venues,  # type: ignore[arg-type]
@@ -317,6 +317,17 @@ class World:
             if other.client_order_id != order.client_order_id and newest.state not in ENDED:
                 self.violations.append(f"{order.intent_id} is sent again while {newest.state}")
 
+    def _before_change(self, order: Order) -> None:
+        """Called in the trading process with what it is about to cancel or amend."""
+        assert self.store is not None
+        durable = self.store.synced.get(order.client_order_id)
+        if order.cancel_requested and not (durable and durable.cancel_requested):
+            self.violations.append(f"{order.intent_id} is cancelled and the wish is not durable")
+        if order.asked_quantity is not None and (
+            durable is None or durable.asked_quantity != order.asked_quantity
+        ):
+            self.violations.append(f"{order.intent_id} is amended and what is asked not durable")
+
     def _accepted(self, venue: str, order: SimOrder) -> None:
         """Called when a venue accepts an order."""
         client_id = order.client_order_id
@@ -332,13 +343,14 @@ class World:
                 self.violations.append(f"{client_id} was {known.state} and is accepted")
         self._exposure(client_id)
 
+    def exposure(self, intent_id: str) -> Decimal:
+        """Return what an intent has got and may still get, over all venues."""
+        mine = (o for o in self.all_orders() if self.intent_of.get(o.client_order_id) == intent_id)
+        return sum(((o.quantity if o.state.open else o.filled) for o in mine), Decimal(0))
+
     def _exposure(self, client_id: str) -> None:
         intent_id = self.intent_of[client_id]
-        total = sum(
-            (o.quantity if o.state.open else o.filled)
-            for o in self.all_orders()
-            if self.intent_of.get(o.client_order_id) == intent_id
-        )
+        total = self.exposure(intent_id)
         if total > self.wanted[intent_id]:
             self.violations.append(f"{intent_id} wants {self.wanted[intent_id]}, may get {total}")
 

@@ -80,6 +80,11 @@ class Bucket:
         self._unit_ns = _NS * limit.window_s * (1 + guard_share) / flowing
         self._window_ns = int(limit.window_s * _NS) + self.guard_ns
 
+    @property
+    def total(self) -> int:
+        """Return the units that were ever booked."""
+        return int(_HEAD.unpack_from(self._memory, self._offset)[3])
+
     def wait_ns(self, units: int, now_ns: int, *, urgent: bool) -> int:
         """Return how long `units` have to wait at least, 0 when they may go now.
 
