@@ -60,8 +60,8 @@ def test_totp_rfc_6238_appendix_b(time_s: int, sha1: str, sha256: str, sha512: s
         (bytes(range(1, 26)), b"\xcd" * 50,
          ("3e8a69b7783c25851933ab6290af6ca77a9981480850009cc5577c6e1f573b4e"
          "6801dd23c4a7d679ccf8a386c674cffb")),
-        (b"\xaa" * 131, b"This is a test using a larger than block-size key and a larger than "
-         b"block-size data. The key needs to be hashed before being used by the HMAC algorithm.",
+        (b"\xaa" * 131, (b"This is a test using a larger than block-size key and a larger than "
+         b"block-size data. The key needs to be hashed before being used by the HMAC algorithm."),
          ("6617178e941f020d351e2f254e8fd32c602420feb0b8fb9adccebb82461e99c5"
          "a678cc31e799176d3860e6110c46523e")),
     ],
