@@ -289,6 +289,18 @@ def test_every_record_can_be_shown_and_no_other(log: Path, keys: Keyring) -> Non
         prove(log, keys, 10_000)
 
 
+def test_a_record_is_shown_under_a_witness_that_was_kept(log: Path, keys: Keyring) -> None:
+    monday = export_witness(log, keys)
+    add(log, keys)
+    with pytest.raises(JournalError, match="not under the witness"):
+        check_inclusion(prove(log, keys, 1), monday)  # that of the newest checkpoint
+    assert check_inclusion(prove(log, keys, 1, monday), monday).seq == 1
+    with pytest.raises(StateError, match="came later"):
+        prove(log, keys, monday.size, monday)
+    with pytest.raises(JournalError, match="does not agree"):
+        prove(log, keys, 1, replace(monday, root=bytes(48)))
+
+
 def test_a_proof_is_of_one_line_log_and_checkpoint(log: Path, keys: Keyring) -> None:
     proof = prove(log, keys, 3)
     for forged in (

@@ -57,7 +57,9 @@ def _configure_proofs(verbs: Verbs) -> tuple[argparse.ArgumentParser, ...]:
     prove.add_argument("--seq", type=int, help="number of the record")
     prove.add_argument("--output", type=Path, metavar="FILE", help="where to write the proof")
     prove.add_argument("--check", type=Path, metavar="FILE", help="check this proof instead")
-    prove.add_argument("--witness", metavar="FILE", help="with --check: a witness kept elsewhere")
+    prove.add_argument(
+        "--witness", metavar="FILE", help="a witness kept elsewhere, whose checkpoint it is to be"
+    )
     export = verbs.add("export-witness", run_export, "a line to keep elsewhere, as text and QR")
     export.add_argument("log", type=Path, metavar="LOG", help="the journal")
     export.add_argument("--since", metavar="FILE", help="the witness handed out before")
@@ -137,9 +139,10 @@ def run_prove(args: argparse.Namespace, out: Output) -> ExitCode:
     """Make a proof of inclusion, or check one."""
     from oem_security import InclusionProof, InputError, check_inclusion, prove
 
+    witness = _witness(args.witness) if args.witness else None
     if args.check is not None:
         proof = InclusionProof.from_json(_read(args.check))
-        record = check_inclusion(proof, _witness(args.witness) if args.witness else None)
+        record = check_inclusion(proof, witness)
         out.report(
             {"ok": True, "seq": record.seq, "time": record.time, "kind": record.kind,
              "body": dict(record.body), "size": proof.size, "public": proof.public.hex()},
@@ -149,7 +152,7 @@ def run_prove(args: argparse.Namespace, out: Output) -> ExitCode:
         return ExitCode.OK
     if args.log is None or args.seq is None:
         raise InputError("nothing to prove", remedy="name LOG and --seq, or a proof with --check")
-    proof = prove(args.log, _keyring(args), args.seq)
+    proof = prove(args.log, _keyring(args), args.seq, witness)
     where = args.output or Path(f"{args.log.name}.{args.seq}.proof.json")
     _write(where, proof.to_json())
     out.report(

@@ -5,7 +5,6 @@ Source: RFC 6962 section 2.1.1; verification by RFC 9162 section 2.1.3.2.
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from oem_security.journal.keys import checkpoint_bytes
 from oem_security.journal.record import MAX_LINE_BYTES, Record, parse_line, record_of
 from oem_security.journal.scan import Scan, scan_blocks
 from oem_security.journal.segments import closed_segments, segment_path
-from oem_security.journal.witness import Witness, leaves
+from oem_security.journal.witness import Witness, check_witness, leaves, newest_checkpoint
 from oem_security.keys.key import Algorithm, PublicKey
 from oem_security.keys.keyring import Keyring
 from oem_security.merkle import (
@@ -99,13 +98,19 @@ class InclusionProof:
         return proof
 
 
-def prove(path: Path, keyring: Keyring, seq: int) -> InclusionProof:
-    """Verify a log and return the proof that its record `seq` is under its newest checkpoint.
+def prove(path: Path, keyring: Keyring, seq: int, witness: Witness | None = None) -> InclusionProof:
+    """Verify a log and return the proof that its record `seq` is under a checkpoint.
+
+    Args:
+        path: The journal.
+        keyring: The keyring it was written with.
+        seq: Number of the record.
+        witness: Whose checkpoint; the log must agree with it. None for the newest one.
 
     Raises:
         InputError: There is no such record.
-        StateError: No checkpoint covers it yet.
-        JournalError: The log does not hold.
+        StateError: No checkpoint covers it yet, or not that of the witness.
+        JournalError: The log does not hold, or does not agree with the witness.
     """
     state = Scan()
     for _ in scan_blocks(path, keyring, state):
@@ -116,24 +121,32 @@ def prove(path: Path, keyring: Keyring, seq: int) -> InclusionProof:
             where=str(path),
             remedy=f"name one from 0 to {state.records - 1}",
         )
-    body = state.checkpoint
-    size = int(body["size"]) if body else 0
-    if seq >= size or state.keys is None:
+    if witness is None:
+        witness = newest_checkpoint(state)
+    else:
+        check_witness(path, keyring, witness)
+        if seq >= witness.size:
+            raise StateError(
+                f"the witness saw {witness.size} records, record {seq} came later",
+                where=str(path),
+                remedy="name a later witness",
+            )
+    if witness is None or seq >= witness.size:
         raise StateError(
             f"no checkpoint covers record {seq} yet",
             where=str(path),
             remedy="write one with: oem journal checkpoint",
         )
-    ranges = inclusion_ranges(seq, size)
+    ranges = inclusion_ranges(seq, witness.size)
     return InclusionProof(
-        journal_id=state.keys.journal_id,
+        journal_id=witness.journal_id,
         seq=seq,
         line=_line(path, seq),
-        epoch=int(body["epoch"]),
-        public=state.publics[int(body["epoch"])].raw,
-        size=size,
-        root=bytes.fromhex(body["root"]),
-        signature=base64.b64decode(body["sig"]),
+        epoch=witness.epoch,
+        public=witness.public,
+        size=witness.size,
+        root=witness.root,
+        signature=witness.signature,
         path=tuple(roots_of_ranges(leaves(path, keyring), ranges)),
     )
 

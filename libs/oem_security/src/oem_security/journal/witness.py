@@ -14,7 +14,7 @@ import binascii
 import io
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -127,31 +127,38 @@ def export_witness(path: Path, keyring: Keyring, since: Witness | None = None) -
     state = Scan()
     for _ in scan_blocks(path, keyring, state):
         continue
-    body = state.checkpoint
-    if not body or state.keys is None:
+    witness = newest_checkpoint(state)
+    if witness is None:
         raise StateError(
             "the log has no checkpoint yet",
             where=str(path),
             remedy="write one with: oem journal checkpoint",
         )
-    size, epoch = int(body["size"]), int(body["epoch"])
-    proof: tuple[bytes, ...] = ()
-    if since is not None:
-        check_witness(path, keyring, since)
-        if since.size > size:
-            _split(f"its newest checkpoint covers {size} records, the witness {since.size}", path)
-        if since.size < size:
-            ranges = consistency_ranges(since.size, size)
-            proof = tuple(roots_of_ranges(leaves(path, keyring), ranges))
+    if since is None:
+        return witness
+    check_witness(path, keyring, since)
+    size, proof = witness.size, witness.proof
+    if since.size > size:
+        _split(f"its newest checkpoint covers {size} records, the witness {since.size}", path)
+    if since.size < size:
+        ranges = consistency_ranges(since.size, size)
+        proof = tuple(roots_of_ranges(leaves(path, keyring), ranges))
+    return replace(witness, since=since.size, proof=proof)
+
+
+def newest_checkpoint(state: Scan) -> Witness | None:
+    """Return the newest checkpoint of a log that was read to its end, None before the first."""
+    body = state.checkpoint
+    if not body or state.keys is None:
+        return None
+    epoch = int(body["epoch"])
     return Witness(
         journal_id=state.keys.journal_id,
         epoch=epoch,
-        size=size,
+        size=int(body["size"]),
         root=bytes.fromhex(body["root"]),
         public=state.publics[epoch].raw,
         signature=base64.b64decode(body["sig"]),
-        since=since.size if since else 0,
-        proof=proof,
     )
 
 
