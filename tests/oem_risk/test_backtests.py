@@ -87,7 +87,8 @@ def test_z2_rejects_below_the_published_values(degrees: float | None) -> None:
     )  # fmt: skip
     rng = np.random.default_rng(2)
     var, es = forecast.var(0.975), forecast.es(0.975)
-    drawn = forecast.quantile(rng.random((10_000, DAYS)))
+    size = (30_000, DAYS)
+    drawn = rng.standard_normal(size) if degrees is None else rng.standard_t(degrees, size)
     z2 = np.where(drawn < -var, drawn / es, 0).sum(axis=1) / (DAYS * 0.025) + 1
     assert np.quantile(z2, 0.05) == pytest.approx(published, abs=0.03)
     worse = drawn[np.argmin(np.abs(z2 - published))]
@@ -100,16 +101,17 @@ def test_z2_rejects_below_the_published_values(degrees: float | None) -> None:
 )
 def test_shortfall_tests_keep_their_size_and_see_fat_tails(test) -> None:
     rng = np.random.default_rng(11)
-    forecast, runs = normal(), 60
+    forecast, runs = normal(), 30
     rejected = 0
     for n in range(runs):
         drawn = rng.standard_normal(DAYS)
         drawn[0] = -4.0 if test is risk.acerbi_szekely_z1 and drawn.min() > -1.96 else drawn[0]
-        rejected += test(drawn, forecast, simulations=300, seed=n).rejects(0.1)
+        rejected += test(drawn, forecast, simulations=99, seed=n).rejects(0.1001)
     assert binomtest(rejected, runs, 0.1).pvalue > 1e-3
     fat = rng.standard_t(3, DAYS)
-    assert test(fat, forecast, simulations=1_000).p_value < 0.02
-    assert test(fat, forecast, simulations=1_000).statistic < 0
+    seen = test(fat, forecast, simulations=300)
+    assert seen.p_value < 0.02
+    assert seen.statistic < 0
 
 
 def test_the_expected_tail_is_the_mean_of_the_worst_draws() -> None:
@@ -140,7 +142,7 @@ def test_multinomial_tests_keep_their_size_and_agree_with_scipy() -> None:
     ours = (found.pearson.statistic, found.pearson.p_value)
     assert ours == pytest.approx(tuple(chisquare(counts, expected)), rel=1e-6)
     rng = np.random.default_rng(14)
-    runs = 60
+    runs = 25
     nass = sum(risk.multinomial_test(rng.random(DAYS)).nass.rejects(0.2) for _ in range(runs))
     assert binomtest(nass, runs, 0.2).pvalue > 1e-3
     fat = 1 - normal().probability(1.2 * rng.standard_t(3, DAYS))
@@ -215,7 +217,7 @@ def test_filtered_history_is_not_rejected_on_nine_years_of_a_real_market(
 
 def test_simulated_p_values_keep_their_size_where_exceptions_are_few() -> None:
     rng = np.random.default_rng(15)
-    runs, days = 200, [rng.random(250) < 0.02 for _ in range(200)]
+    runs, days = 80, [rng.random(250) < 0.02 for _ in range(80)]
     for test in (
         lambda d, n: risk.independence(d, simulations=99, seed=n),
         lambda d, n: risk.conditional_coverage(d, 0.98, simulations=99, seed=n),

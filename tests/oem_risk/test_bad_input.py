@@ -37,12 +37,15 @@ ELSEWHERE = {
         "synthetic_like",
     },
     "test_stress_replay": {
-        "read_stress", "run_replay", "shipped_replays", "shipped_shocks", "shipped_stress",
+        "read_stress", "run_replay", "run_stress_book", "shipped_replays", "shipped_shocks",
+        "shipped_stress", "stress_from",
     },
     "test_stress_factors": {"market_factors"},
+    "test_sizing": {"annualised_volatility"},
     "test_lab and below": {
-        "backtest_paths", "report_json", "run_lab", "settings_from", "shipped_profile",
-        "shipped_profiles", "shipped_scenarios", "profile_from", "write_lab_report",
+        "backtest_paths", "lab_executor", "profile_from", "report_json", "run_lab", "sell_each",
+        "settings_from", "shipped_profile", "shipped_profiles", "shipped_scenarios",
+        "worst_verdict", "write_lab_report",
     },
     "test_paths and below": {"block_indices", "rolling_filtered", "simulate_paths"},
     "test_backtests": {"conditional_coverage_counts", "independence_counts"},

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from oem_risk import (
@@ -36,8 +39,11 @@ from oem_risk import (
     synthetic_bars,
     write_lab_report,
 )
+from oem_risk.lab.pdf import report_pdf
+from oem_security.errors import OemError
 
-SETTINGS = LabSettings(paths=256, horizon_days=5)
+sizes = st.sampled_from([0.0, 1e-9, 0.01, 0.3])
+SETTINGS = LabSettings(paths=256, horizon_days=3, stress_paths=100)
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def bars() -> list[Bars]:
 
 @pytest.fixture(scope="module")
 def result(bars: list[Bars]):
-    return run_lab(bars, [(Holder(), 1.0)], shipped_profiles(), settings=SETTINGS)
+    return run_lab(bars, [(Holder(), 1.0)], shipped_profiles(), settings=SETTINGS, reverse=False)
 
 
 def test_the_lab_judges_all_profiles_and_says_the_data_is_synthetic(result) -> None:
@@ -88,6 +94,7 @@ def test_the_result_does_not_depend_on_the_workers(bars: list[Bars], result) -> 
             [(Holder(), 1.0)],
             shipped_profiles(),
             settings=SETTINGS,
+            reverse=False,
             executor=pool,
             progress=lambda done, total: seen.append((done, total)),
         )
@@ -97,7 +104,11 @@ def test_the_result_does_not_depend_on_the_workers(bars: list[Bars], result) -> 
 
 def test_another_seed_gives_other_paths(bars: list[Bars], result) -> None:
     other = run_lab(
-        bars, [(Holder(), 1.0)], shipped_profiles()[:1], settings=replace(SETTINGS, seed=1)
+        bars,
+        [(Holder(), 1.0)],
+        shipped_profiles()[:1],
+        settings=replace(SETTINGS, seed=1, stress_paths=0),
+        reverse=False,
     )
     assert not np.array_equal(
         other.profiles[0].paths.columns.total_return,
@@ -170,9 +181,12 @@ def test_an_inconclusive_gate_says_how_many_paths_it_needs() -> None:
 
 @pytest.mark.parametrize("kind", list(PathKind))
 def test_the_lab_runs_on_every_path_model(bars: list[Bars], kind: PathKind) -> None:
-    settings = LabSettings(paths=100, horizon_days=2, path_model=kind)
-    found = run_lab(bars, [(Holder(), 1.0)], shipped_profiles()[:1], settings=settings)
-    again = run_lab(bars, [(Holder(), 1.0)], shipped_profiles()[:1], settings=settings)
+    settings = LabSettings(paths=100, horizon_days=1, path_model=kind, stress_paths=0)
+    short = [b.last(300) for b in bars]
+    found, again = (
+        run_lab(short, [(Holder(), 1.0)], shipped_profiles()[:1], settings=settings, reverse=False)
+        for _ in range(2)
+    )
     assert found.profiles[0].paths.paths == 100
     assert report_json(found, config_sha384="c") == report_json(again, config_sha384="c")
     assert json.loads(report_json(found, config_sha384="c"))["settings"]["path_model"] == kind.value
@@ -187,23 +201,25 @@ def near_the_limit(share: float) -> RiskProfile:
 
 
 def test_paths_are_added_until_decided_and_no_further(bars: list[Bars]) -> None:
-    settings = LabSettings(paths=256, horizon_days=5, most_paths=2_048)
+    settings = LabSettings(paths=256, horizon_days=5, most_paths=1_024, stress_paths=0)
     seen: list[tuple[int, int]] = []
     profiles = [shipped_profile("conservative"), near_the_limit(0.061), near_the_limit(0.04)]
     found = run_lab(
-        bars, [(Holder(), 1.0)], profiles, settings=settings,
+        bars, [(Holder(), 1.0)], profiles, settings=settings, reverse=False,
         progress=lambda done, total: seen.append((done, total)),
     )  # fmt: skip
     counts = [p.paths.paths for p in found.profiles]
     assert counts[0] == counts[2] == 256
-    assert 256 < counts[1] <= 2_048
+    assert 256 < counts[1] <= 1_024
     assert [p.drawdown_gate.verdict for p in found.profiles[::2]] == [Verdict.PASS, Verdict.FAIL]
     close = found.profiles[1].drawdown_gate
     assert "confidence sequence" in close.method
-    assert counts[1] == 2_048 or close.verdict is not Verdict.INCONCLUSIVE
+    assert counts[1] == 1_024 or close.verdict is not Verdict.INCONCLUSIVE
     assert seen[-1][0] == seen[-1][1] == counts[1] // 256
     with ThreadPoolExecutor(3) as pool:
-        again = run_lab(bars, [(Holder(), 1.0)], profiles, settings=settings, executor=pool)
+        again = run_lab(
+            bars, [(Holder(), 1.0)], profiles, settings=settings, executor=pool, reverse=False
+        )
     assert report_json(again, config_sha384="c") == report_json(found, config_sha384="c")
 
 
@@ -314,3 +330,50 @@ def test_latency_costs_and_never_helps_in_a_fall() -> None:
 def test_without_a_book_the_loss_of_a_holding_is_its_share_times_the_fall() -> None:
     dry = stress(CRASH, depth=0.0)
     assert dry.loss == pytest.approx(0.35 * 0.5)
+
+
+def holds_nan(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(holds_nan(part) for part in value.values())
+    if isinstance(value, list):
+        return any(holds_nan(part) for part in value)
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_prop_a_report_is_made_without_a_nan_or_refused_with_a_remedy(data: st.DataObject) -> None:
+    """Odd markets, odd settings: a crash to nothing, no volume, no variance, ruinous costs."""
+    rng = np.random.default_rng(seed := data.draw(st.integers(0, 999)))
+    closes = 100 * np.exp(np.cumsum(rng.standard_t(3, 130) * data.draw(sizes)))
+    volume = np.full(130, data.draw(st.sampled_from([0.0, 1e-9, 50.0, 1e12])))
+    opens = np.concatenate([[100.0], closes[:-1]])
+    odd = Bars(
+        symbol="X/Y", timeframe="1h", open=opens,
+        open_ns=(np.arange(130) + 438_288) * 3_600 * 10**9,
+        high=np.maximum(opens, closes), low=np.minimum(opens, closes), close=closes,
+        volume=volume, source="odd", sha384="0", synthetic=True, venue="nowhere", notes=(),
+    )  # fmt: skip
+    asked = LabSettings(
+        paths=100,
+        stress_paths=100,
+        horizon_days=1,
+        mean_block_days=0.2,
+        cost_bps=data.draw(st.sampled_from([0.0, 11.0, 9_000.0])),
+        spread_bps=data.draw(st.sampled_from([0.0, 2.0, 5_000.0])),
+        depth_share=data.draw(st.sampled_from([1e-12, 0.1])),
+        equity=data.draw(st.sampled_from([1e-3, 1e5, 1e15])),
+        path_model=data.draw(st.sampled_from([PathKind.STATIONARY, PathKind.GBM])),
+    )
+    try:
+        found = run_lab(
+            [odd], [(Holder(), 1.0)], shipped_profiles()[2:3], settings=asked, reverse=False
+        )
+    except OemError as refused:
+        event(f"refused: {refused.what[:40]}")
+        return
+    report = json.loads(report_json(found, config_sha384="c"))
+    assert not holds_nan(report)
+    assert report["synthetic_data"] is True
+    if seed % 4 == 0:  # pages take their time
+        assert report_pdf(found, json_sha384="c" * 96).startswith(b"%PDF")

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from oem_risk import LabProblem, shipped_profile, shipped_profiles, sized_exposure
+from oem_risk import (
+    LabProblem,
+    annualised_volatility,
+    order_parts,
+    shipped_profile,
+    shipped_profiles,
+    sized_exposure,
+)
 
 
 def test_a_quiet_symbol_is_scaled_up_and_a_wild_one_down_to_the_volatility_target() -> None:
@@ -48,3 +55,19 @@ def test_what_is_not_a_number_is_refused() -> None:
         with pytest.raises(LabProblem) as refused:
             sized_exposure(targets, volatility, limits)
         assert refused.value.remedy
+
+
+def test_what_drifted_over_a_limit_is_given_up_though_it_is_within_the_band() -> None:
+    limits = shipped_profile("balanced")  # position 35 %, leverage 1
+    reduced, added = order_parts([0.35, 0.1], [0.36, 0.101], limits, band=0.1)
+    assert reduced.tolist() == [0.35, 0.101]
+    assert not added.any()
+    crowd = [0.33, 0.33, 0.33, 0.02]
+    reduced, _ = order_parts(crowd, [0.33, 0.33, 0.33, 0.021], limits, band=0.1)
+    assert reduced.sum() == pytest.approx(sum(crowd))
+
+
+def test_a_volatility_needs_finite_returns() -> None:
+    for returns in ([0.1], [0.1, np.nan], 0.1):
+        with pytest.raises(LabProblem):
+            annualised_volatility(returns, 365.0)

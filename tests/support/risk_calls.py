@@ -160,6 +160,8 @@ CALLS: tuple[Call, ...] = (
     Call(r.funding_of, {"funding": rates(50)}),
     Call(r.sized_exposure, {"targets": [1.0, -0.5], "volatility": [0.5, 0.8],
                             "profile": PROFILE}, ("volatility",)),
+    Call(r.order_parts, {"wanted": [0.3, -0.1], "held": [0.1, 0.1], "profile": PROFILE},
+         ("wanted", "held")),
     Call(r.SyntheticMarket, {"start_price": 100.0}, (),
          ("start_price", "annual_volatility", "annual_drift", "alpha", "beta", "jumps_per_year",
           "jump_volatility", "daily_volume")),

@@ -189,7 +189,10 @@ def backtest_chart(test: VarBacktest) -> bytes:
     figure = Figure(figsize=(WIDTH_IN, 2.2), dpi=_DPI)
     axes = figure.subplots()
     days = np.arange(len(test.var))
-    axes.bar(days, test.returns * 100, 1.0, color=_GREY, linewidth=0, label="return of the day")
+    # one collection of lines is drawn ten times sooner than hundreds of bars
+    thick = min(4.0, (WIDTH_IN - 0.6) * 72 / len(days))
+    axes.vlines(days, 0, test.returns * 100, color=_GREY, linewidth=thick,
+                label="return of the day")  # fmt: skip
     axes.plot(days, -test.var * 100, color=_BLUE, linewidth=1.1,
               label=f"value at risk {test.level * 100:g} %, forecast the day before")  # fmt: skip
     axes.plot(days[test.hits], test.returns[test.hits] * 100, "o", color=_RED, markersize=3.5,

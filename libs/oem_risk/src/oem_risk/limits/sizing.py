@@ -87,6 +87,9 @@ def order_parts(
         `(reduced, added)`: what is left of `held` after giving up, and what is added to that; the
         order is `reduced + added - held`.
 
+    Raises:
+        LabProblem: A number is not finite, or the shapes differ.
+
     Example:
         >>> from oem_risk import order_parts, shipped_profile
         >>> reduced, added = order_parts([0.05, 0.34], [0.2, 0.0], shipped_profile("balanced"))
@@ -94,6 +97,13 @@ def order_parts(
         ([0.05, 0.0], [0.0, 0.3])
     """
     target, now = np.asarray(wanted, dtype=np.float64), np.asarray(held, dtype=np.float64)
+    if target.shape != now.shape or not target.ndim or not np.isfinite(target + now).all():
+        raise LabProblem(
+            f"wanted of shape {target.shape} and held of shape {now.shape} are not finite numbers "
+            "for the same symbols",
+            where="wanted, held",
+            remedy="give one number of each for each symbol",
+        )
     if band > 0:
         largest = np.maximum(np.abs(target), np.abs(now))
         noise = (np.abs(target - now) < band * largest) & (target != 0)
@@ -121,10 +131,10 @@ def annualised_volatility(log_returns: ArrayLike, bars_per_year: float) -> Float
         0.2206
     """
     returns = np.asarray(log_returns, dtype=np.float64)
-    if returns.shape[-1] < 2:
+    if returns.ndim < 1 or returns.shape[-1] < 2 or not np.isfinite(returns).all():
         raise LabProblem(
-            f"{returns.shape[-1]} returns",
+            f"returns of shape {returns.shape}, or not all finite",
             where="log_returns",
-            remedy="give at least 2",
+            remedy="give at least 2 finite returns",
         )
     return np.asarray(returns.std(axis=-1, ddof=1) * np.sqrt(bars_per_year))
