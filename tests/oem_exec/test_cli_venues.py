@@ -30,6 +30,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> MadeSite:
     return make_site(tmp_path_factory.mktemp("cli"))
 
 
+@pytest.fixture(autouse=True)
+def _no_trace_where_it_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a command without --site keeps its budgets here
+
+
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
     path = tmp_path / "secret"
