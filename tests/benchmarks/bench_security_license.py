@@ -32,7 +32,15 @@ def _licensed(folder: str) -> Site:
 
 
 def verify() -> list[Result]:
-    """The whole call (files, anchors, licence, time floor) with keys and device already read."""
+    """The whole call (files, anchors, licence, time floor) with keys and device already read.
+
+    The Ed25519 verification itself is one third of the goal. The rest, by CPU time in microseconds
+    where a verification takes 145: three files opened and read 30, two HMACs 20, strict JSON twice
+    and the canonical form 35, fields of the licence checked one by one 50, the state parsed 25, four
+    digests of the device 20, and what holds them together. No regular expression, no datetime, no
+    second asymmetric signature is left. Between two calls nothing is kept but keys: a memory of
+    verified bytes would measure something else than a start.
+    """
     private = Ed25519PrivateKey.generate()
     public, message = private.public_key(), b"m" * 1024
     signature = private.sign(message)
