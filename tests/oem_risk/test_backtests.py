@@ -108,7 +108,7 @@ def test_shortfall_tests_keep_their_size_and_see_fat_tails(test) -> None:
         drawn[0] = -4.0 if test is risk.acerbi_szekely_z1 and drawn.min() > -1.96 else drawn[0]
         rejected += test(drawn, forecast, simulations=99, seed=n).rejects(0.1001)
     assert binomtest(rejected, runs, 0.1).pvalue > 1e-3
-    fat = rng.standard_t(3, DAYS)
+    fat = 1.5 * rng.standard_t(3, DAYS)
     seen = test(fat, forecast, simulations=300)
     assert seen.p_value < 0.02
     assert seen.statistic < 0
