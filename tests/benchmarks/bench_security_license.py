@@ -36,9 +36,9 @@ def verify() -> list[Result]:
 
     The Ed25519 verification itself is one third of the goal. The rest, by CPU time in microseconds
     where a verification takes 145: three files opened and read 30, two HMACs 20, strict JSON twice
-    and the canonical form 35, fields of the licence checked one by one 50, the state parsed 25, four
-    digests of the device 20, and what holds them together. No regular expression, no datetime, no
-    second asymmetric signature is left. Between two calls nothing is kept but keys: a memory of
+    and the canonical form 35, fields of the licence checked one by one 50, the state parsed 25,
+    four digests of the device 20, and what holds them together. No regular expression, no datetime,
+    no second asymmetric signature is left. Between two calls nothing is kept but keys: a memory of
     verified bytes would measure something else than a start.
     """
     private = Ed25519PrivateKey.generate()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from oem_security.audit import AuditReport, Finding, audit_site
     from oem_security.clock import Clock, SystemClock
     from oem_security.envelope.dsse import open_envelope, open_payload, seal_payload
-    from oem_security.envelope.policy import PayloadType
+    from oem_security.envelope.policy import PayloadType, PostQuantum
     from oem_security.envelope.seal import SealedFile, seal_file, seal_path, verify_file
     from oem_security.errors import (
         Category,
@@ -172,7 +172,7 @@ _EXPORTS = {
         ".mtls.authority": "CertificateAuthority",
         ".mtls.peer": "PeerCheck PeerIdentity client_context grpc_server_credentials "
         "require_tls13_for_grpc server_context",
-        ".envelope.policy": "PayloadType",
+        ".envelope.policy": "PayloadType PostQuantum",
         ".keys.rotation": "KeyStatus Rotation RotationPlan Standing key_status plan_rotation "
         "revoke_key rotate_keys set_rule",
         ".envelope.seal": "SealedFile seal_file seal_path verify_file",
@@ -252,6 +252,7 @@ __all__ = [
     "PeerCheck",
     "PeerIdentity",
     "Pkcs11Dongle",
+    "PostQuantum",
     "Principal",
     "Purpose",
     "Receipt",
