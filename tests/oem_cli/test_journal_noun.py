@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,8 @@ def test_witness_and_proof_travel_and_are_checked_elsewhere(oem: Shell, log: Pat
     shown = oem("journal", "prove", "--check", proof, "--witness", later)
     assert (shown["kind"], shown["body"]) == ("note", {"n": 1})
     oem("journal", "prove", "--check", proof, "--witness", first, code=4)
+    oem("journal", "prove", log, "--seq", 3, "--output", proof, "--witness", first)
+    assert oem("journal", "prove", "--check", proof, "--witness", first)["seq"] == 3
     proof.write_bytes(proof.read_bytes().replace(b'\\"n\\":1', b'\\"n\\":2'))
     oem("journal", "prove", "--check", proof, code=4)
     oem("journal", "prove", code=3)
@@ -54,7 +57,19 @@ def test_a_running_writer_takes_entries_and_signs_checkpoints(oem: Shell, log: P
     assert oem("journal", "summary", log)["kinds"]["note"] == 4  # type: ignore[index]
 
 
-@pytest.mark.parametrize("body", ["", "[]", "null", "{", '{"a":1,"a":2}', '{"a":NaN}', "[" * 9000])
+def test_a_place_that_can_be_no_log_is_bad_input(oem: Shell, log: Path) -> None:
+    link, pipe = oem.root / "link.jsonl", oem.root / "pipe.jsonl"
+    link.symlink_to(log)
+    os.mkfifo(pipe)
+    for place in (link, pipe, oem.root, Path("/dev/null"), Path()):
+        oem("journal", "append", place, "--kind", "note", "--body", "{}", code=3)
+        oem("journal", "verify", place, code=3)
+    assert not Path("/dev/null.lock").exists()
+
+
+@pytest.mark.parametrize(
+    "body", ["\udcff", "", "[]", "null", "{", '{"a":1,"a":2}', '{"a":NaN}', "[" * 9000]
+)
 def test_an_entry_that_is_no_object_is_refused(oem: Shell, log: Path, body: str) -> None:
     oem("journal", "append", log, "--kind", "note", "--body", body, code=3)
     oem("journal", "append", log, "--kind", "journal.sealed", "--body", "{}", code=3)

@@ -28,6 +28,8 @@ def test_the_life_of_a_vault(
     assert (site / "secrets" / "api_keys.vault").exists()
     monkeypatch.setattr("sys.stdin", io.StringIO("s3cret\n"))
     assert main(["vault", "put", "binance/key", *PASS]) == 0
+    assert main(["vault", "put", "binance/key", *PASS]) == 3  # nothing more stands there
+    assert main(["vault", "recover", str(site / "none"), *PASS]) == 3
     (site / "legacy.yaml").write_text("kraken: {key: K, secret: S}\n")
     take = ["vault", "import", *PASS, "--secrets-input", str(site / "legacy.yaml")]
     capsys.readouterr()

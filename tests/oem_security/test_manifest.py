@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oem_security import (
+    InputError,
     Keyring,
     KeyringKind,
     Manifest,
@@ -98,6 +99,13 @@ def test_links(root: Path, keys: Keyring, tmp_path: Path) -> None:
     (root / "bin").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ManifestError, match="link"):
         verify_tree(root, manifest)
+
+
+def test_a_name_or_folder_that_cannot_be_is_bad_input(root: Path, keys: Keyring) -> None:
+    for folder, name, version in ((root, "core", 0), (root, "", 1), (root, "a\x1b[2J", 1),
+                                  (root / "none", "core", 1)):  # fmt: skip
+        with pytest.raises(InputError):
+            make_manifest(folder, keys, name=name, version=version)
 
 
 def test_a_pattern_hides_no_linked_folder_of_listed_files(

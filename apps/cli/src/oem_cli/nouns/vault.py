@@ -74,8 +74,15 @@ def run_list(args: argparse.Namespace, out: Output) -> ExitCode:
 
 def run_put(args: argparse.Namespace, out: Output) -> ExitCode:
     """Store one secret."""
+    from oem_security import InputError
+
     vault = _open(args, out)
-    vault.put(args.name, sys.stdin.readline().rstrip("\n"))
+    value = sys.stdin.readline().rstrip("\n")
+    if not value:
+        raise InputError(
+            "no secret was given", where=args.name, remedy="write it to standard input, in one line"
+        )
+    vault.put(args.name, value)
     out.report({"stored": args.name, "version": vault.version}, f"stored {args.name}")
     return ExitCode.OK
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from oem_security.clock import Clock, SystemClock, rfc3339
 from oem_security.envelope.dsse import open_envelope, seal_bytes
 from oem_security.envelope.policy import PayloadType, Pins, site_signers, vendor_signers
-from oem_security.errors import ManifestError
+from oem_security.errors import InputError, ManifestError
 from oem_security.fields import Fields
 from oem_security.files import read_bounded, write_atomic
 from oem_security.keys.keyring import Keyring, KeyringKind
@@ -70,13 +70,16 @@ def make_manifest(
 
     Raises:
         ManifestError: The tree holds what a manifest cannot; see `list_files`.
+        InputError: Name or version cannot be one, or there is no such folder.
     """
-    if not 1 <= version < 1 << 40 or not 0 < len(name) <= 64:
-        raise ManifestError(
+    if not 1 <= version < 1 << 40 or not 0 < len(name) <= 64 or not name.isprintable():
+        raise InputError(
             f"name {name!r}, version {version}",
             where="manifest",
-            remedy="give a name and a version of at least 1",
+            remedy="give a name of at most 64 printable characters and a version of at least 1",
         )
+    if not root.is_dir():
+        raise InputError("there is no such folder", where=str(root), remedy="correct the path")
     target = target or root / MANIFEST_NAME
     files = hash_files(root, list_files(root, _skipper(root, target, exclude)), threads=threads)
     payload = {

@@ -242,8 +242,11 @@ class Vault:
         never be put back unnoticed.
 
         Raises:
+            InputError: There is no such backup.
             VaultError: The backup does not hold with this passphrase.
         """
+        if not backup.exists():
+            raise InputError("there is no backup", where=str(backup), remedy="correct the path")
         content, tag = _read(backup)
         key = _unwrap(content, passphrase, backup)
         if not hmac.compare_digest(_tag(key, content), tag):
