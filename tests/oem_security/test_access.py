@@ -279,6 +279,9 @@ def test_a_device_is_read_from_the_files_linux_shows(tmp_path: Path) -> None:
         "sys/class/net/eth0/device/id": "",
         "sys/class/net/lo/address": "00:00:00:00:00:00\n",
         "sys/block/sda/serial": "S123\n",
+        "sys/block/sda/removable": "0\n",
+        "sys/block/sdb/serial": "a stick that is plugged in\n",
+        "sys/block/sdb/removable": "1\n",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
