@@ -87,9 +87,7 @@ def test_prop_requests_are_served_in_the_order_they_were_made(
     order: list[int] = []
 
     async def run() -> None:
-        site = _processes(
-            tmp_path_factory.mktemp("b"), len(weights), Limit("w", UNITS, WINDOW_S)
-        )
+        site = _processes(tmp_path_factory.mktemp("b"), len(weights), Limit("w", UNITS, WINDOW_S))
         await site[0].acquire("v", {"w": 90})  # nobody is served at once any more
 
         async def one(number: int) -> None:

@@ -42,8 +42,8 @@ class Bucket:
     finds room at any moment. A request heavier than the burst pays the pace for a burst alone; the
     rest of it is room that the log must show.
 
-    A log that is full of small bookings (more than 8,192 in a window) lets nothing more in until its
-    oldest entry has left the window. Callers hold the file's lock.
+    A log that is full of small bookings (more than 8,192 in a window) lets nothing more in until
+    its oldest entry has left the window. Callers hold the file's lock.
 
     Args:
         memory: The mapped file.

@@ -74,9 +74,8 @@ class SharedBudgets:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             for venue, venue_limits in limits.items():
                 if venue_limits:
-                    self._open(
-                        directory / f"{venue}.line.budget", venue, venue_limits, burst_share, used_share
-                    )
+                    path = directory / f"{venue}.line.budget"
+                    self._open(path, venue, venue_limits, burst_share, used_share)
         except OSError as error:
             self.close()
             raise StoreUnavailable(

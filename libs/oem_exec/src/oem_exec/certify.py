@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from oem_exec.certify_cases import CASES, Bench, CaseFailed, NotOffered
+from oem_exec.certify_bench import Bench, CaseFailed, NotOffered
+from oem_exec.certify_cases import CASES
 from oem_exec.errors import ExecError
 from oem_exec.venue import Venue
 from oem_security.clock import Clock, SystemClock, rfc3339

@@ -12,13 +12,12 @@ from urllib.parse import parse_qsl
 
 from oem_exec.errors import InvalidOrder
 from oem_exec.model.enums import Liquidity, OrderType, RefusalReason, Side, TimeInForce
-from oem_exec.model.fill import Fill
-from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
 from oem_exec.model.states import OrderState
 from oem_exec.simulation.exchange import SimExchange, balances_of
 from oem_exec.simulation.market import Refusal, SimOrder
 from oem_exec.simulation.tape import DAY_NS
+from oem_exec.venue_server.binance_json import fill_body, market_id, symbol_body
 from oem_exec.venue_server.dialect import Reply, Request
 from oem_exec.venue_server.limits import WindowCounter
 from oem_security.clock import Clock
@@ -107,7 +106,7 @@ class BinanceDialect:
         self._visibility_ns = int(visibility_s * 1e9)
         self._weight = WindowCounter(weight_limit, weight_window_s, time.monotonic)
         self._orders = WindowCounter(order_limit, order_window_s, time.monotonic)
-        self._by_id = {_id(s): s for s in exchange.markets}
+        self._by_id = {market_id(s): s for s in exchange.markets}
         self._signed: dict[tuple[str, str], Callable[[Request, str, dict[str, str]], Any]] = {
             ("POST", "order"): self._place,
             ("DELETE", "order"): self._cancel,
@@ -218,7 +217,7 @@ class BinanceDialect:
         return {
             **self._view(order, stale=False),
             "transactTime": self._now_ms(),
-            "fills": [_fill(fill) for fill in order.fills],
+            "fills": [fill_body(fill) for fill in order.fills],
         }
 
     def _cancel(self, request: Request, owner: str, params: dict[str, str]) -> Any:  # noqa: ARG002
@@ -265,7 +264,7 @@ class BinanceDialect:
         )
         return [
             {
-                **_fill(fill),
+                **fill_body(fill),
                 "symbol": params["symbol"],
                 "id": int(fill.trade_id),
                 "orderId": int(order.order_id),
@@ -311,7 +310,7 @@ class BinanceDialect:
         if stale:
             filled, notional, state = Decimal(0), Decimal(0), OrderState.OPEN
         return {
-            "symbol": _id(intent.symbol),
+            "symbol": market_id(intent.symbol),
             "orderId": int(order.order_id),
             "orderListId": -1,
             "clientOrderId": order.client_order_id,
@@ -336,7 +335,7 @@ class BinanceDialect:
             "serverTime": self._now_ms(),
             "rateLimits": [],
             "exchangeFilters": [],
-            "symbols": [_symbol(m.instrument) for m in self._exchange.markets.values()],
+            "symbols": [symbol_body(m.instrument, _TYPES) for m in self._exchange.markets.values()],
         }
 
     def _depth(self, params: dict[str, str]) -> dict[str, Any]:
@@ -386,54 +385,6 @@ class BinanceDialect:
 
     def _now_ms(self) -> int:
         return self._clock.now_ns() // 1_000_000
-
-
-def _id(symbol: str) -> str:
-    return symbol.replace("/", "")
-
-
-def _fill(fill: Fill) -> dict[str, Any]:
-    return {
-        "price": str(fill.price),
-        "qty": str(fill.quantity),
-        "commission": str(fill.fee),
-        "commissionAsset": fill.fee_asset,
-        "tradeId": int(fill.trade_id),
-    }
-
-
-def _symbol(i: Instrument) -> dict[str, Any]:
-    largest = str(i.max_quantity or "9000")
-    return {
-        "symbol": _id(i.symbol),
-        "status": "TRADING",
-        "baseAsset": i.base,
-        "baseAssetPrecision": 8,
-        "quoteAsset": i.quote,
-        "quotePrecision": 8,
-        "quoteAssetPrecision": 8,
-        "orderTypes": list(_TYPES),
-        "isSpotTradingAllowed": True,
-        "isMarginTradingAllowed": False,
-        "permissionSets": [["SPOT"]],
-        "permissions": [],
-        "filters": [
-            {
-                "filterType": "PRICE_FILTER",
-                "minPrice": str(i.tick_size),
-                "maxPrice": "1000000",
-                "tickSize": str(i.tick_size),
-            },
-            {
-                "filterType": "LOT_SIZE",
-                "minQty": str(i.min_quantity or i.lot_size),
-                "maxQty": largest,
-                "stepSize": str(i.lot_size),
-            },
-            {"filterType": "MARKET_LOT_SIZE", "minQty": "0", "maxQty": largest, "stepSize": "0"},
-            {"filterType": "NOTIONAL", "minNotional": str(i.min_notional)},
-        ],
-    }
 
 
 def _count(counter: WindowCounter) -> dict[str, int]:
