@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oem_tco import (
@@ -40,6 +40,7 @@ ROWS = history(120)
 RESULT = analyze(ROWS)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.sampled_from(list(Dimension)), unique=True, max_size=4))
 def test_prop_groups_of_any_dimensions_partition_the_orders(by: list[Dimension]) -> None:
     groups = group_costs(RESULT, by, bucket_ns=3 * HOUR_NS)

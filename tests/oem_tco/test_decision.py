@@ -397,7 +397,7 @@ def test_a_policy_that_contradicts_itself_is_refused(wrong: dict[str, Any]) -> N
         DecisionPolicy.model_validate(wrong)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     st.lists(
         st.tuples(st.floats(-100, 100), st.floats(0, 50), st.floats(0, 1), st.sampled_from("xy")),

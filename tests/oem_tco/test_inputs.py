@@ -27,7 +27,7 @@ NUMBERS = st.one_of(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(NUMBERS | st.none(), max_size=12), st.sampled_from([1, 60]))
 def test_decimals_stay_what_they_are_in_any_storage(
     values: list[Decimal | None], repeat: int
@@ -48,6 +48,7 @@ def test_decimals_stay_what_they_are_in_any_storage(
 FLOATS = st.floats(-1e18, 1e18).filter(lambda v: v == 0 or abs(v) > 1e-3) | st.just(float("nan"))
 
 
+@settings(max_examples=30)
 @given(st.lists(FLOATS, max_size=20))
 def test_a_float_is_the_decimal_that_it_is_printed_as(values: list[float]) -> None:
     found, bad = decode_fixed(pa.array(values, pa.float64()))
@@ -68,6 +69,7 @@ def test_cells_that_are_no_numbers_are_bad_not_0() -> None:
     assert decode_fixed(pa.array([1.5, float("inf")]))[1].tolist() == [False, True]
 
 
+@settings(max_examples=30)
 @given(st.lists(st.text("abcdefgh", max_size=20), max_size=30, unique=True), st.randoms())
 def test_ids_are_found_whatever_their_length(ids: list[str], random: Random) -> None:
     asked = [random.choice([*ids, "zz", "abcdefghabcdefghi"]) for _ in range(20)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oem_tco import (
@@ -60,6 +60,7 @@ def histories(draw: st.DrawFn) -> tuple[OrderRow, list[FillRow]]:
     return row, fills
 
 
+@settings(max_examples=40)
 @given(histories())
 def test_the_parts_sum_to_the_total_in_both_conventions(
     history: tuple[OrderRow, list[FillRow]],
@@ -71,6 +72,7 @@ def test_the_parts_sum_to_the_total_in_both_conventions(
     assert sum(part.parts.values()) == part.total == whole.total
 
 
+@settings(max_examples=40)
 @given(histories(), st.randoms())
 def test_the_order_of_rows_does_not_matter(
     history: tuple[OrderRow, list[FillRow]], random: Random

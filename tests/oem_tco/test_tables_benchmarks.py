@@ -106,7 +106,7 @@ def test_what_the_tables_do_not_give_is_empty_and_named() -> None:
     assert named == set(empty)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 9), st.integers(0, 3)), min_size=1))
 def test_twap_is_the_integral_of_the_mid(quotes: list[tuple[int, int, int]]) -> None:
     moments = [(at * SECOND, str(bid), str(bid + width)) for at, bid, width in quotes]

@@ -62,7 +62,7 @@ def histories(draw: st.DrawFn) -> list[tuple[OrderRow, list[FillRow]]]:
     return made
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(histories(), st.sampled_from(DelayConvention), st.randoms())
 def test_tables_cost_what_the_plain_ledger_says(
     made: list[tuple[OrderRow, list[FillRow]]], convention: DelayConvention, random: Random
