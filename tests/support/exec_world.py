@@ -191,7 +191,8 @@ class World:
             return
         opened = list(self._venues())
         self._opened += opened
-        venues = [FaultyVenue(v, self.process, self._before_send, self._before_change) for v in opened]
+        watch = self._before_send, self._before_change
+        venues = [FaultyVenue(venue, self.process, *watch) for venue in opened]
         self.router = LiveExecutionRouter(
             self.store,
             venues,  # type: ignore[arg-type]
