@@ -25,6 +25,7 @@ from oem_security import (
     StateError,
     TokenError,
     TokenVerifier,
+    accept_totp,
     client_context,
     compare,
     create_request,
@@ -235,11 +236,32 @@ def test_tokens_that_do_not_hold_are_refused(parties: Parties, tmp_path: Path) -
         verifier.verify(good)
 
 
-@pytest.mark.parametrize("wrong", [{"roles": []}, {"subject": ""}, {"ttl_s": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"roles": []}, {"roles": [""]}, {"roles": "viewer"}, {"roles": ["r" * 400]},
+     {"roles": [str(n) for n in range(300)]}, {"subject": ""}, {"subject": " "},
+     {"subject": "x" * 5000}, {"subject": "\ud800"}, {"ttl_s": 0}, {"ttl_s": 2.5}, {"ttl_s": True},
+     {"ttl_s": 10**20}, {"device": "x" * 3000}],
+)  # fmt: skip
 def test_a_token_needs_subject_role_and_life(parties: Parties, wrong: dict[str, object]) -> None:
     fine = {"audience": "d", "subject": "anna", "roles": ["viewer"], "ttl_s": 60}
     with pytest.raises(InputError):
         issue_token(parties.site, **{**fine, **wrong})
+
+
+@pytest.mark.parametrize("text", ["v1.\ud800.x", "v1.é.x", "v1. e30.e30", "v1.e30\n.e30", "\ud800"])
+def test_a_token_of_any_other_text_is_refused(parties: Parties, text: str) -> None:
+    verifier = TokenVerifier(parties.site, roles={}, audience="d")
+    for look in (verifier.verify, inspect_token):
+        with pytest.raises(TokenError):
+            look(text)
+
+
+@pytest.mark.parametrize("code", ["", "0", "000000", "\ud800", "٠٠٠٠٠٠"])
+@pytest.mark.parametrize("last_step", [-1, -2, -(10**9)])
+def test_a_wrong_one_time_password_is_never_accepted(code: str, last_step: int) -> None:
+    with pytest.raises(FingerprintError):
+        accept_totp(b"12345678901234567890", code, 59, last_step=last_step)
 
 
 @pytest.mark.parametrize(

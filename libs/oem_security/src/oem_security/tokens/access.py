@@ -12,6 +12,7 @@ import json
 import secrets
 from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
+from hmac import compare_digest
 
 from oem_security.clock import NS_PER_SECOND, Clock, SystemClock
 from oem_security.errors import InputError, OemSecurityError, TokenError
@@ -81,10 +82,11 @@ def issue_token(
         clock: Tells the time.
 
     Raises:
-        InputError: No subject, no role, or a life out of range.
+        InputError: No subject, no role, a life out of range, or more than a token holds.
     """
-    held = tuple(dict.fromkeys(roles))
-    if not subject or not audience or not held or not 1 <= ttl_s <= MAX_TTL_S:
+    held = () if isinstance(roles, str) else tuple(dict.fromkeys(roles))
+    said = bool(subject.strip() and audience and held and all(held))
+    if not said or type(ttl_s) is not int or not 1 <= ttl_s <= MAX_TTL_S:
         raise InputError(
             "a token needs a subject, an audience, a role, and a life of 1 second to 366 days",
             remedy="give --subject, --role and --days",
@@ -104,7 +106,16 @@ def issue_token(
     ).encode()
     head = f"{_PREFIX}.{_encode(payload)}"
     mac = keyring.active(Purpose.TOKEN).mac_key("token").sign(head.encode())
-    return f"{head}.{_encode(mac)}"
+    token = f"{head}.{_encode(mac)}"
+    try:
+        inspect_token(token)  # what could not be read back is not handed out
+    except OemSecurityError as error:
+        raise InputError(
+            f"a token cannot hold this: {error.what}",
+            where="token",
+            remedy="use shorter names, fewer roles, and text without half surrogate pairs",
+        ) from None
+    return token
 
 
 def inspect_token(text: str) -> Token:
@@ -165,7 +176,7 @@ class TokenVerifier:
             )
         if token.token_id in self._revoked:
             raise _refused("the token is revoked")
-        if token.device and token.device != self._device:
+        if token.device and not compare_digest(token.device.encode(), self._device.encode()):
             raise _refused("the token is bound to another device")
         scopes: frozenset[str] = frozenset().union(
             *(self._roles.get(role, frozenset()) for role in token.roles)
@@ -207,8 +218,8 @@ class TokenVerifier:
 
 
 def _split(text: str) -> tuple[bytes, bytes, bytes]:
-    parts = text.split(".")
-    if len(text) > MAX_TOKEN_BYTES or len(parts) != 3 or parts[0] != _PREFIX:
+    parts = text.split(".") if len(text) <= MAX_TOKEN_BYTES and text.isascii() else []
+    if len(parts) != 3 or parts[0] != _PREFIX:
         raise _refused("not a token of this product")
     return f"{parts[0]}.{parts[1]}".encode(), _decode(parts[1]), _decode(parts[2])
 
@@ -222,7 +233,7 @@ def _parse(payload: bytes) -> Token:
         roles=tuple(fields.texts("roles")),
         not_before_s=fields.integer("nbf", 0, 1 << 40),
         expires_s=fields.integer("exp", 0, 1 << 40),
-        device=fields.text("dev", pattern=".*"),
+        device=fields.text("dev"),
     )
     fields.done()
     return token

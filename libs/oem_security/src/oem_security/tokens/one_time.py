@@ -93,7 +93,7 @@ def accept_totp(
         # every step is compared, so that the time taken does not tell which one fits
         if hmac.compare_digest(expected.encode(), code.encode("utf-8", "replace")):
             matched = max(matched, step)
-    if matched <= last_step:
+    if matched < 0 or matched <= last_step:
         raise FingerprintError(
             "the one-time password is wrong, too old, or was used already",
             where="one-time password",
