@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import oem_tco
@@ -22,6 +22,7 @@ from oem_daemon.provision import (
 )
 from oem_daemon.site import Site
 from oem_risk import Verdict
+from oem_risk.lab.settings import LEAST_PATHS
 from oem_security import AuditReport, Keyring, audit_site
 from oem_security.clock import rfc3339
 
@@ -85,6 +86,10 @@ def _lab(site: Site, options: DemoOptions, out: Output) -> LabFiles:
     files = run_site_lab(
         site,
         paths=options.paths,
+        # scenarios are laid over as many paths as the calm, and no more than the lab's own number
+        settings=lambda usual: replace(
+            usual, stress_paths=min(usual.stress_paths, max(options.paths, LEAST_PATHS))
+        ),
         progress=lambda done, total: out.progress("   simulating", done, total),
     )
     for symbol, quality in files.result.data.items():
