@@ -135,6 +135,19 @@ def group_sums(values: npt.NDArray[Any], groups: Ints, count: int) -> npt.NDArra
     return np.asarray(total.astype(object) + high.astype(object) * 2**32)
 
 
+def rows_alike(codes: Ints) -> list[Ints]:
+    """Return the rows of each code that occurs, codes and rows ascending, by one sort.
+
+    Example:
+        >>> [rows.tolist() for rows in rows_alike(np.array([7, 3, 7]))]
+        [[1], [0, 2]]
+    """
+    if not len(codes):
+        return []
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+
+
 def _most(groups: Ints, count: int) -> int:
     return int(np.bincount(groups, minlength=count).max())
 

@@ -12,7 +12,7 @@ from oem_tco.inputs.decode import Coded, Decoder
 from oem_tco.inputs.findings import FindingCode, Findings, Treatment
 from oem_tco.inputs.fixed import Bools, Fixed, empty_fixed, fixed_of, spread_fixed
 from oem_tco.inputs.read import InputTable
-from oem_tco.tables.exact import Ints, product_minor, times_rate
+from oem_tco.tables.exact import Ints, product_minor, rows_alike, times_rate
 from oem_tco.tables.prepare import Fills, Orders
 from oem_tco.terms import Liquidity, Provenance
 
@@ -77,8 +77,8 @@ class RateTable:
         order = good[_by_time_and_rate(times[good], rate.take(good))]
         self._by_pair: dict[tuple[str, str], tuple[Ints, Fixed]] = {}
         pairs = asset.codes.astype(np.int64) * (len(currency.words) + 1) + currency.codes
-        for pair in np.unique(pairs[order]).tolist():
-            rows = order[pairs[order] == pair]
+        for alike in rows_alike(pairs[order]):
+            rows = order[alike]
             name = (asset.text(int(rows[0])), currency.text(int(rows[0])))
             self._by_pair[name] = (times[rows], rate.take(rows))
 
@@ -167,8 +167,7 @@ def _as_cost(orders: Orders, fills: Fills, rules: FeeRules) -> Fixed:
     venue, market = (orders.names[name].take(fills.order) for name in ("venue", "market"))
     sign = np.ones(len(fills), np.int64)
     code = (venue.codes.astype(np.int64) + 1) * (len(market.words) + 1) + market.codes + 1
-    for one in np.unique(code).tolist():
-        rows = np.flatnonzero(code == one)
+    for rows in rows_alike(code):
         row = int(rows[0])
         sign[rows] = int(book.fee_cost(venue.text(row), market.text(row), Decimal(1)))
     return Fixed(fills.fee.ints * sign, fills.fee.digits, fills.fee.present)
@@ -197,8 +196,8 @@ def _converted(
     asset = fills.fee_asset
     rows = np.flatnonzero(third)
     pairs = asset.codes[rows].astype(np.int64) * len(currency.words) + currency.codes[rows]
-    for pair in np.unique(pairs).tolist():
-        mine = rows[pairs == pair]
+    for alike in rows_alike(pairs):
+        mine = rows[alike]
         names = asset.text(int(mine[0])), currency.text(int(mine[0]))
         found, age = rates.find(*names, fills.at_ns[mine])
         stale = found.present & (age > rules.max_rate_age_ns)
@@ -266,8 +265,7 @@ def _alike(
     code = (venue.codes.astype(np.int64) + 1) * width[0] + market.codes + 1
     code = (code * width[1] + symbol.codes + 1) * 2 + maker
     groups = []
-    for one in np.unique(code).tolist():
-        rows = np.flatnonzero(code == one)
+    for rows in rows_alike(code):
         row = int(rows[0])
         groups.append((venue.text(row), market.text(row), symbol.text(row), rows))
     return groups

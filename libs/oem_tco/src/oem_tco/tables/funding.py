@@ -20,7 +20,7 @@ from oem_tco.inputs.decode import Decoder
 from oem_tco.inputs.findings import FindingCode, Findings, Treatment
 from oem_tco.inputs.read import InputTable
 from oem_tco.money import split_exactly, to_minor
-from oem_tco.tables.exact import LIMIT, Ints
+from oem_tco.tables.exact import LIMIT, Ints, rows_alike
 from oem_tco.tables.prepare import Fills, Orders
 from oem_tco.tables.quotes import Keys, QuoteBook
 
@@ -148,8 +148,8 @@ def _holdings(orders: Orders, fills: Fills, mine: Ints) -> Iterator[tuple[str, s
     for column in names:
         code = code * (len(column.words) + 1) + column.codes + 1
     of_fill = code[fills.order[mine]]
-    for one in np.unique(of_fill).tolist():
-        rows = mine[of_fill == one]
+    for alike in rows_alike(of_fill):
+        rows = mine[alike]
         first = int(fills.order[rows[0]])
         yield names[0].text(first), names[1].text(first), rows
 
