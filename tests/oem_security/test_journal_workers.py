@@ -55,6 +55,25 @@ def test_several_processes_find_what_one_finds(log: Path, keys: Keyring) -> None
     assert one.epochs > 3
 
 
+def test_the_other_process_checks_its_share(
+    log: Path, keys: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    collect = workers.Workers._collect
+
+    def watch(self: workers.Workers, timeout_s: float | None) -> bool:
+        more = collect(self, timeout_s)
+        found.append(all(worker.alive for worker in self._workers))
+        return more
+
+    monkeypatch.setattr(workers.Workers, "_collect", watch)
+    monkeypatch.setattr(workers, "_check", lambda *_: pytest.fail("no worker checked this block"))
+    monkeypatch.setattr(workers, "_AHEAD", 1 << 20)  # all of it is left to the worker
+    assert verify_journal(log, keys, processes=2) == verify_journal(log, keys)
+    assert found
+    assert all(found)
+
+
 @pytest.mark.parametrize("place", [0.01, 0.3, 0.62, 0.99])
 def test_damage_is_named_alike_by_any_number_of_processes(
     log: Path, keys: Keyring, place: float

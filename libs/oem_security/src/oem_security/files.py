@@ -107,16 +107,18 @@ def open_regular(path: Path, *, what: str) -> BinaryIO:
         FileNotFoundError: There is none.
         MalformedError: It is a link, a folder, a device or a pipe.
     """
+    flags = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC
     try:
-        handle = os.open(path, os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC)
+        # unlike os.fdopen, it keeps the name, which other processes are told
+        stream = open(path, "rb", opener=lambda name, _: os.open(name, flags))  # noqa: SIM115
     except OSError as error:
-        if error.errno != errno.ELOOP:
-            raise
-        raise _not_regular(what, path) from None
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
+        if error.errno in (errno.ELOOP, errno.EISDIR):
+            raise _not_regular(what, path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
         raise _not_regular(what, path)
-    return os.fdopen(handle, "rb")
+    return stream
 
 
 def require_regular(path: Path, *, what: str) -> None:
