@@ -101,12 +101,13 @@ class CostLedger:
     def statuses(self) -> dict[str, str]:
         """Return the last status of every order, by order id; the rows are not read otherwise."""
         self.sync()
-        return {n: status for n, status in _cells(self.folder / "orders.csv", "order_id", "status")}
+        cells = _cells(self.folder / "orders.csv", "order_id", "status")
+        return {row[0]: row[1] for row in cells}
 
     def fill_ids(self) -> frozenset[str]:
         """Return the ids of all fills; the rows are not read otherwise."""
         self.sync()
-        return frozenset(name for (name,) in _cells(self.folder / "fills.csv", "fill_id"))
+        return frozenset(row[0] for row in _cells(self.folder / "fills.csv", "fill_id"))
 
     def orders(self, ids: Collection[str]) -> dict[str, OrderRow]:
         """Return the newest rows of some orders, by order id; those not recorded are left out.
