@@ -364,3 +364,26 @@ def test_a_list_of_another_vendor_or_a_licence_as_a_list_is_refused(
         trade.take_list(trade.issue())
     with pytest.raises(InputError):
         trade.verify()
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"features": tuple(f"f{n}" for n in range(300))},
+        {"days": 1.5},
+        {"days": True},
+        {"fallbacks": ("totp",)},
+        {"issuer": "\ud800"},
+    ],
+)
+def test_what_could_not_be_read_back_is_never_issued(
+    trade: Trade, terms: dict[str, object]
+) -> None:
+    with pytest.raises(OemSecurityError):
+        trade.issue(**terms)
+    held = trade.licensed()  # the registry is as readable as before
+    with pytest.raises(LicenseError, match="shorten"):
+        trade.revoke(held, "x" * 2000)
+    with pytest.raises(LicenseError, match="shorten"):
+        trade.renew(held, approved_by="x" * 2000)
+    trade.install(trade.renew(held))

@@ -13,6 +13,7 @@ from oem_security.clock import NS_PER_SECOND, Clock, SystemClock
 from oem_security.envelope.dsse import seal_bytes
 from oem_security.envelope.policy import PayloadType, Role, Signers, vendor_signers
 from oem_security.errors import LicenseError
+from oem_security.fields import Fields
 from oem_security.fingerprint.fingerprint import compare_digests
 from oem_security.journal.writer import Journal
 from oem_security.keys.keyring import Keyring
@@ -27,7 +28,9 @@ from oem_security.license.registry import (
 from oem_security.license.request import LicenseRequest
 from oem_security.license.revocations import RevocationList, Revoked, seal_revocations
 from oem_security.license.terms import License, LicenseTerms
-from oem_security.strict_json import canonical
+from oem_security.strict_json import canonical, loads
+
+_MAX_TEXT = 200
 
 
 def issue_license(
@@ -227,7 +230,10 @@ def _hand_out(
         **vendor_signers(vendor, post_quantum=post_quantum),
         Role.DEVICE_MAC: request.device_key,
     }
-    envelope = seal_bytes(canonical(fresh.as_payload()), PayloadType.LICENSE, signers)
+    payload = canonical(fresh.as_payload())
+    # what could not be read back would make the registry unreadable
+    License.from_fields(Fields(loads(payload, what="licence", max_bytes=1 << 20), "licence"))
+    envelope = seal_bytes(payload, PayloadType.LICENSE, signers)
     registry.append(
         APPROVED,
         {
@@ -309,6 +315,12 @@ def _revoke(registry: Journal, found: License, reason: str, approved_by: str) ->
 def _require(text: str, what: str, flag: str) -> None:
     if not text.strip():
         raise LicenseError(f"it needs {what}", where="terms", remedy=f"give {flag}")
+    if len(text) > _MAX_TEXT:
+        raise LicenseError(
+            f"{what} has {len(text)} characters, at most {_MAX_TEXT} are written down",
+            where="terms",
+            remedy=f"shorten {flag}",
+        )
 
 
 def _now(clock: Clock | None) -> int:

@@ -16,6 +16,7 @@ from oem_security.values import dataclass, replace
 MAX_DAYS = 3660
 MAX_GRACE_DAYS = 90
 MAX_SEATS = 10_000
+MAX_FEATURES = 256
 LICENSE_ID = "lic-"
 """A licence's identifier begins so; 16 hexadecimal digits follow."""
 _WORD = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
@@ -87,8 +88,12 @@ class LicenseTerms:
             ("trial_days", self.trial_days, 0, self.days),
             ("list_max_age_days", self.list_max_age_days, 0, MAX_DAYS),
         ):
-            if not low <= value <= high:
+            if type(value) is not int or not low <= value <= high:
                 raise _unsound(f"{name} is {value}, allowed is {low} to {high}")
+        if len(self.features) > MAX_FEATURES or len(self.trial_features) > MAX_FEATURES:
+            raise _unsound(f"a licence names at most {MAX_FEATURES} features")
+        if not all(isinstance(fallback, Fallback) for fallback in self.fallbacks):
+            raise _unsound("a fallback is none of those there are")
         for text in (self.bundle_version, self.issuer):
             if not 0 < len(text) <= 64:
                 raise _unsound("bundle version and issuer have 1 to 64 characters")
