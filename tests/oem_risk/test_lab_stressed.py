@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from oem_risk import (
     Bars,
+    LabProblem,
     LabSettings,
     LinearBook,
     PathKind,
@@ -29,6 +30,7 @@ from oem_risk import (
     shipped_scenarios,
     synthetic_bars,
 )
+from oem_risk.lab.executors import _require_same, worker_versions
 from oem_risk.lab.stressed import (
     StressBooks,
     StressedExecution,
@@ -274,3 +276,12 @@ def test_the_report_states_scenarios_paths_and_what_no_data_covers(bars: list[Ba
     found = report["profiles"][0]["stressed_paths"][0]
     assert found["drawdown_gate"]["paths"] == 100
     assert sum(found["parts_of_mean_loss"].values()) == pytest.approx(found["loss"]["mean"])
+
+
+def test_a_cluster_that_would_compute_other_bits_is_refused() -> None:
+    here = worker_versions()
+    _require_same({"tcp://127.0.0.1:1": here})
+    for wrong in ({}, {"tcp://127.0.0.1:1": {**here, "numpy": "0.1"}}):
+        with pytest.raises(LabProblem) as refused:
+            _require_same(wrong)
+        assert refused.value.remedy
