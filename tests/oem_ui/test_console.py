@@ -100,7 +100,7 @@ def test_status_risk_and_tables_are_shown_and_the_picture_is_not_blank(
             0: {"order-6", "rejected", "60050.25"},
             1: {"11.25", "spread 1.25, fees 10.00", "0.90075 USDT"},
             2: {"reject", "net edge too low", "-2.60", "12.10"},
-            3: {"near the limit", "90.0 %"},
+            3: {"near the limit", "90.0 %", "5,400.00"},
             4: {"No alerts."},
         }
         tabs = opened.window.findChild(QObject, "tabs")

@@ -44,8 +44,9 @@ FILL_COLUMNS = (
 )  # fmt: skip
 DECISION_COLUMNS = (
     Column("Time (UTC)", 13), Column("Symbol", 12), Column("Strategy", 16), Column("Side", 7),
-    Column("Verdict", 12), Column("Edge (bps)", 10, True), Column("Cost (bps)", 10, True),
-    Column("Net (bps)", 10, True), Column("Reasons", 34),
+    Column("Quantity", 12, True), Column("Venue", 10), Column("Verdict", 12),
+    Column("Edge (bps)", 10, True), Column("Cost (bps)", 10, True), Column("Net (bps)", 10, True),
+    Column("Reasons", 30),
 )  # fmt: skip
 LIMIT_COLUMNS = (
     Column("Limit", 22), Column("Now", 16, True), Column("Allowed", 16, True),
@@ -124,6 +125,8 @@ def decision_row(decision: pb.Decision) -> Row:
             decision.symbol,
             decision.strategy,
             words(enum_text(pb.Side, decision.side)),
+            decision.quantity or "–",
+            decision.venue or "–",
             words(verdict),
             f"{decision.expected_edge_bps:.2f}",
             f"{decision.cost_bps:.2f}",
@@ -139,12 +142,37 @@ def limit_row(limit: pb.RiskLimit) -> Row:
     tone = "bad" if limit.breached else "warn" if limit.used >= 0.8 else "good"
     state = {"bad": "breached", "warn": "near the limit", "good": "within"}[tone]
     name = words(limit.name)
-    unit = "" if limit.unit in {"count", "fraction", "quote", ""} else f" {limit.unit}"
     return Row(
         limit.name,
-        (name, limit.value + unit, limit.limit + unit, f"{limit.used * 100:.1f} %", state),
+        (
+            name,
+            amount(limit.value, limit.unit),
+            amount(limit.limit, limit.unit),
+            f"{limit.used * 100:.1f} %",
+            state,
+        ),
         tone,
     )
+
+
+def amount(text: str, unit: str) -> str:
+    """Return a number as a person reads it: a fraction in per cent, a count whole.
+
+    What is no number stays as it is.
+
+    Example:
+        >>> amount("0.034500", "fraction"), amount("2.000000", "count"), amount("0.5", "x")
+        ('3.45 %', '2', '0.50 x')
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if unit == "fraction":
+        return f"{number * 100:.2f} %"
+    if unit == "count":
+        return f"{number:,.0f}"
+    return f"{number:,.2f}" if unit == "quote" else f"{number:,.2f} {unit}".strip()
 
 
 def alert_row(alert: pb.Alert) -> Row:
