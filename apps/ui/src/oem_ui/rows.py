@@ -44,8 +44,8 @@ FILL_COLUMNS = (
 )  # fmt: skip
 DECISION_COLUMNS = (
     Column("Time (UTC)", 13), Column("Symbol", 12), Column("Strategy", 16), Column("Side", 7),
-    Column("Quantity", 12, True), Column("Venue", 10), Column("Verdict", 12),
-    Column("Edge (bps)", 10, True), Column("Cost (bps)", 10, True), Column("Net (bps)", 10, True),
+    Column("Quantity", 12, True), Column("Venue", 10), Column("Verdict", 11),
+    Column("Edge (bps)", 11, True), Column("Cost (bps)", 11, True), Column("Net (bps)", 10, True),
     Column("Reasons", 30),
 )  # fmt: skip
 LIMIT_COLUMNS = (
