@@ -64,8 +64,8 @@ def _replays(result: LabResult) -> list[Flowable]:
             cells: list[object] = []
             for profile in result.profiles:
                 found = profile.suite.replays[number]
-                words = pct(found.worst, 1)
-                cells.append(coloured(words, RED) if found.worst > found.limit else words)
+                worst = pct(found.worst, 1)
+                cells.append(coloured(worst, RED) if found.worst > found.limit else worst)
             name = words_cell(f"{one.replay}: {titles[one.replay]}")
             rows.append([name, pct(-one.market_fall, 0), *cells])
         words = (
@@ -85,10 +85,10 @@ def _replays(result: LabResult) -> list[Flowable]:
         )
     if result.not_covered:
         reasons: dict[str, list[str]] = {}
-        for name, why in result.not_covered.items():
-            reasons.setdefault(why, []).append(name)
-        words = "; ".join(f"{', '.join(names)}: {why}" for why, names in reasons.items())
-        story.append(Paragraph(f"<b>Not tested</b>, for want of data: {words}.", BODY))
+        for test, why in result.not_covered.items():
+            reasons.setdefault(why, []).append(test)
+        untested = "; ".join(f"{', '.join(names)}: {why}" for why, names in reasons.items())
+        story.append(Paragraph(f"<b>Not tested</b>, for want of data: {untested}.", BODY))
     return story
 
 
