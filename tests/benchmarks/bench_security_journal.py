@@ -62,10 +62,11 @@ def append_durable() -> list[Result]:
     tenfold needs s >= 10 c / (1 - 10/64). Here c is 36 us (least of 150 rounds, processor of
     2.5 GHz on which one hmac.digest of the entry takes 8 to 10 us): 5 us the MAC of the line with
     its key blocks hashed before, 4 us its leaf, 2 us the tree, 4 us JSON and line, 5 us handing it
-    to the writer and its receipt, 16 us the event loop with its future and the coroutine. A sync of
-    0.43 ms or more gives the tenfold; one of 2 ms gave 23, one of 4 ms too, one of 0.11 ms
-    can give 2.9: the hashes alone, which the format asks for, leave nothing of the 11 us that the
-    goal means there. Tried and kept: runs encoded at once, both key blocks and the leaf's prefix
+    to the writer and its receipt, 16 us the event loop with its future and the coroutine. By that
+    calculation a sync of 0.43 ms gives the tenfold and one of 0.11 ms 2.9, where 2.1 was measured
+    before: the hashes alone, which the format asks for, leave nothing of the 11 us that the goal
+    means there. Measured on a busy machine, the sync replaced by a sleep: 6 at 0.5 ms, 16 at 1 ms,
+    23 at 2 ms; and 23 with its own disk, then at 4 ms. Tried and kept: runs encoded at once, both key blocks and the leaf's prefix
     copied and not hashed anew, the tree 1,024 leaves at a time after the acknowledgement, a list
     that is taken whole for a queue, one wake-up a loop and batch, a bare lock for a thread's
     future (36 us for 45). Not kept: one future for a whole batch, whose first cancelled waiter
