@@ -314,6 +314,17 @@ def test_a_device_is_read_from_the_files_linux_shows(tmp_path: Path) -> None:
     assert "flags" not in seen["cpu"]
 
 
+@pytest.mark.parametrize("salt", ["", "0" * 31, "zz" * 16, "0" * 33, "A" * 32])
+def test_a_fingerprint_that_could_not_be_read_back_is_not_made(salt: str) -> None:
+    with pytest.raises(FingerprintError):
+        Fingerprint.of({"machine_id": "m", **({} if salt else {"nosuch": "x"})}, salt=salt)
+
+
+def test_a_probe_may_read_any_text() -> None:
+    made = Fingerprint.of({"machine_id": "\udcff broken name"})
+    assert compare(made, {"machine_id": "\udcff broken name"}).match is Match.MATCH
+
+
 def test_a_device_without_identity_is_refused() -> None:
     with pytest.raises(FingerprintError, match="machine_id"):
         Fingerprint.of({"cpu": "c1"})

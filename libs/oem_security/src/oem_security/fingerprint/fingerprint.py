@@ -109,7 +109,8 @@ class Fingerprint:
         """Return the fingerprint of an observation.
 
         Raises:
-            FingerprintError: A mandatory component could not be read.
+            FingerprintError: A mandatory component could not be read, one is unknown, or the salt
+                is malformed.
         """
         missing = MANDATORY - set(observation)
         if missing:
@@ -117,6 +118,13 @@ class Fingerprint:
                 f"the device shows no {', '.join(sorted(missing))}",
                 where="fingerprint",
                 remedy="give the machine an identifier (systemd-machine-id-setup) and try again",
+            )
+        foreign = set(observation) - set(WEIGHTS)
+        if foreign or (salt and not is_hex(salt, 32)):
+            raise FingerprintError(
+                f"no component is named {', '.join(sorted(foreign))}" if foreign else "no salt",
+                where="fingerprint",
+                remedy=f"name components of {', '.join(WEIGHTS)}, and a salt of 32 hex digits",
             )
         salt = salt or os.urandom(16).hex()
         return cls(salt, {name: _digest(salt, name, text) for name, text in observation.items()})
@@ -258,5 +266,6 @@ def load_fingerprint(path: Path, keyring: Keyring) -> Fingerprint:
 
 def _digest(salt: str, component: str, text: str) -> str:
     # the salt is public and of one length, so that nothing but a hash is needed
-    data = b"oem-device-v1\0" + bytes.fromhex(salt) + f"{component}\0{text}".encode()
+    read = f"{component}\0{text}".encode("utf-8", "surrogatepass")
+    data = b"oem-device-v1\0" + bytes.fromhex(salt) + read
     return hashlib.sha384(data).digest()[: DIGEST_HEX // 2].hex()
