@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exec_virtual import VirtualLoop
@@ -31,6 +31,7 @@ def _processes(folder: Path, count: int, limit: Limit) -> list[SharedBudgets]:
     ]
 
 
+@settings(max_examples=8)
 @given(
     heavy=st.integers(3, UNITS),
     small=st.lists(st.integers(1, 5), min_size=1, max_size=4),
@@ -80,6 +81,7 @@ def test_prop_a_heavy_request_waits_for_no_more_than_what_came_before_it(
         assert sum(units for at, units in granted[: index + 1] if at > end - WINDOW_S) <= UNITS
 
 
+@settings(max_examples=8)
 @given(weights=st.lists(st.integers(1, 30), min_size=2, max_size=6))
 def test_prop_requests_are_served_in_the_order_they_were_made(
     tmp_path_factory: pytest.TempPathFactory, weights: list[int]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -153,9 +152,10 @@ def _commits_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_part_filled_order_is_replaced_whatever_fails(tmp_path: Path, end: str) -> None:
-    starts: list[list[Fault]] = [[]] if end == "lives on" else [[], [("lookup", "unsent")]]
-    faults = _one_by_one("cancel", "place", "lookup", "save", "insert", "trades")
-    for number, (wrong, start) in enumerate(itertools.product(faults, starts)):
+    # the process that comes after cannot ask about the first attempt at once
+    start: list[Fault] = [] if end == "lives on" else [("lookup", "unsent")]
+    more = ("lookup", "trades") if end == "lives on" else ()
+    for number, wrong in enumerate(_one_by_one("cancel", "place", "save", "insert", *more)):
         _live(tmp_path / str(number), _replaced_twice, wrong, end, start)
 
 
