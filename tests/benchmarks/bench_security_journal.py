@@ -66,11 +66,13 @@ def append_durable() -> list[Result]:
     calculation a sync of 0.43 ms gives the tenfold and one of 0.11 ms 2.9, where 2.1 was measured
     before: the hashes alone, which the format asks for, leave nothing of the 11 us that the goal
     means there. Measured on a busy machine, the sync replaced by a sleep: 6 at 0.5 ms, 16 at 1 ms,
-    23 at 2 ms; and 23 with its own disk, then at 4 ms. Tried and kept: runs encoded at once, both key blocks and the leaf's prefix
-    copied and not hashed anew, the tree 1,024 leaves at a time after the acknowledgement, a list
-    that is taken whole for a queue, one wake-up a loop and batch, a bare lock for a thread's
-    future (36 us for 45). Not kept: one future for a whole batch, whose first cancelled waiter
-    would cancel all.
+    23 at 2 ms; and 23 with its own disk, then at 4 ms.
+
+    Tried and kept: runs encoded at once, both key blocks and the leaf's prefix copied and not
+    hashed anew, the tree 1,024 leaves at a time after the acknowledgement, a list that is taken
+    whole for a queue, one wake-up a loop and batch, a bare lock for a thread's future (36 us
+    for 45). Not done: one future for a whole batch, whose first cancelled waiter would cancel
+    all.
     """
     data = os.urandom(ENTRY_BYTES)
     with tempfile.TemporaryDirectory() as folder:
