@@ -147,3 +147,13 @@ def test_bad_input_is_one_line_and_a_documented_code(
         assert len(errors) == 1
         assert ";" in errors[0]
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.realdata
+def test_the_demo_trades_on_recorded_bars(shared_data: Path, tmp_path: Path) -> None:
+    words = ("--paths", "64", "--bars", "90", "--data", shared_data, "--json")
+    done = oem("demo", "--site", tmp_path / "site", *words)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["synthetic_data"] is False
+    assert result["orders"] > 5
