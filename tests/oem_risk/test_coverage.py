@@ -117,17 +117,17 @@ CASES = [
 ]  # fmt: skip
 TAILS = [
     Case("historical_es", lambda r: risk.historical_es(r.standard_normal(250), 0.95, 0.9, rng=r),
-         TAIL.es, 200, band=0.06),
+         TAIL.es, 100, band=0.08),
     Case("historical_es, skewed", lambda r: risk.historical_es(skewed(r, 250), 0.9, 0.9, rng=r),
-         4.1661, 200, band=0.06),
+         4.1661, 100, band=0.08),
     Case("historical_es, heavy", lambda r: risk.historical_es(
-        r.standard_t(4, 250) / math.sqrt(2), 0.95, 0.9, rng=r), student_tail(4, 0.95)[1], 200,
-         band=0.08),
+        r.standard_t(4, 250) / math.sqrt(2), 0.95, 0.9, rng=r), student_tail(4, 0.95)[1], 100,
+         band=0.1),
     # a draw costs a filter of the history: few runs here, many among the faults
-    Case("filtered_var", lambda r: filtered(r, 250, 0.95, None, shortfall=False, draws=100),
-         TAIL.var, 40, band=0.15),
-    Case("filtered_es", lambda r: filtered(r, 250, 0.975, 5.0, shortfall=True, draws=100),
-         student_tail(5, 0.975)[1], 40, band=0.15),
+    Case("filtered_var", lambda r: filtered(r, 250, 0.95, None, shortfall=False, draws=60),
+         TAIL.var, 20, band=0.2),
+    Case("filtered_es", lambda r: filtered(r, 250, 0.975, 5.0, shortfall=True, draws=60),
+         student_tail(5, 0.975)[1], 20, band=0.2),
 ]  # fmt: skip
 SIZES = [
     Case(f"historical_es, {n}, {level:g}, {name}",
