@@ -151,7 +151,7 @@ def test_bad_input_is_one_line_and_a_documented_code(
 
 @pytest.mark.realdata
 def test_the_demo_trades_on_recorded_bars(shared_data: Path, tmp_path: Path) -> None:
-    words = ("--paths", "64", "--bars", "90", "--data", shared_data, "--json")
+    words = ("--paths", "100", "--bars", "90", "--data", shared_data, "--json")
     done = oem("demo", "--site", tmp_path / "site", *words)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
