@@ -123,11 +123,11 @@ TAILS = [
     Case("historical_es, heavy", lambda r: risk.historical_es(
         r.standard_t(4, 250) / math.sqrt(2), 0.95, 0.9, rng=r), student_tail(4, 0.95)[1], 100,
          band=0.1),
-    # a draw costs a filter of the history: few runs here, many among the faults
-    Case("filtered_var", lambda r: filtered(r, 250, 0.95, None, shortfall=False, draws=60),
-         TAIL.var, 20, band=0.2),
-    Case("filtered_es", lambda r: filtered(r, 250, 0.975, 5.0, shortfall=True, draws=60),
-         student_tail(5, 0.975)[1], 20, band=0.2),
+    # a fit and its draws cost a tenth of a second: few runs here, many among the faults
+    Case("filtered_var", lambda r: filtered(r, 250, 0.95, None, shortfall=False),
+         TAIL.var, 30, band=0.14),
+    Case("filtered_es", lambda r: filtered(r, 250, 0.975, 5.0, shortfall=True),
+         student_tail(5, 0.975)[1], 30, band=0.14),
 ]  # fmt: skip
 SIZES = [
     Case(f"historical_es, {n}, {level:g}, {name}",
