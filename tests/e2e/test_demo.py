@@ -24,7 +24,7 @@ def oem(*words: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
     site = tmp_path_factory.mktemp("demo") / "site"
-    done = oem("demo", "--site", site, "--paths", "128", "--bars", "120", "--json")
+    done = oem("demo", "--site", site, "--paths", "100", "--bars", "90", "--json")
     assert done.returncode == 0, done.stderr
     return site, json.loads(done.stdout)
 
