@@ -28,7 +28,7 @@ demo: setup ## the whole product once, in demo-site/ (DATA=DIR trades on recorde
 # the libraries' own tests hold their coverage; measuring doubles what a test costs
 MEASURED := $(addprefix tests/,oem_security oem_risk oem_exec oem_tco oem_api reference)
 OTHERS := $(filter-out $(MEASURED) tests/support tests/benchmarks tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
-RUN_TESTS := $(BIN)/python -m pytest -m "not faults" -n 4 --dist worksteal
+RUN_TESTS := $(BIN)/python -m pytest -m "not faults" -n 3 --dist worksteal
 
 test: setup debian ## all tests but the long campaigns, with coverage
 	rm -f .coverage .coverage.*
