@@ -58,7 +58,7 @@ def test_a_cluster_makes_the_same_bytes(
     from distributed import LocalCluster
 
     again = ["risk", "reproduce", str(report), "--site", str(made.root), "--json"]
-    with LocalCluster(n_workers=2, processes=False, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, processes=False, dashboard_address="127.0.0.1:0") as cluster:
         assert run([*again, "--dask", cluster.scheduler_address]) == 0
         assert json.loads(capsys.readouterr().out)["same"] is True
 

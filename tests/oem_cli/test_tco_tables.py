@@ -158,7 +158,7 @@ def test_tables_of_others_become_the_sealed_report_in_one_command(
         "quotes/ETH.parquet",
     ]  # fmt: skip
     first = [(out / f"tco.{kind}").read_bytes() for kind in ("csv", "pdf")]
-    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
         assert run([*command, "--dask", cluster.scheduler_address]) == 0
     assert [(out / f"tco.{kind}").read_bytes() for kind in ("csv", "pdf")] == first
     funding.write_text(f"symbol,time_ns,rate,mark\nBTC/USDT,{NOON_NS + 4 * hour},0.02,100\n")

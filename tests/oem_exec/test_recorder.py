@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,16 @@ from oem_exec.recorder import Entry, Recorder
 
 
 class SlowJournal:
-    """A log whose waits end when the test says so; what was handed in is written with them."""
+    """A log that answers when the test says so; what was handed in is written with the line."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.waits: list[asyncio.Future[None]] = []
+        self.waits: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
         self._handed_in: list[str] = []
+
+    async def asked(self) -> asyncio.Future[None]:
+        """Return the oldest wait that the test has not seen; its result lets the log answer."""
+        return await asyncio.wait_for(self.waits.get(), 10)
 
     def write(self, kind: str, body: Mapping[str, object]) -> None:
         self._handed_in.append(str(body["line"]))
@@ -27,7 +31,7 @@ class SlowJournal:
     async def append(self, kind: str, body: Mapping[str, object]) -> None:
         waiting = asyncio.get_running_loop().create_future()
         mine, self._handed_in = [*self._handed_in, str(body["line"])], []
-        self.waits.append(waiting)
+        self.waits.put_nowait(waiting)
         await waiting
         self.lines += mine
 
@@ -43,89 +47,92 @@ def _entry(name: str, state: OrderState, *, durable: bool = False) -> Entry:
     )
 
 
-async def _admitted(recorder: Recorder, journal: SlowJournal, name: str) -> None:
-    admitting = asyncio.create_task(recorder.admit(_order(name), {"line": name}))
-    await asyncio.sleep(0.005)
-    journal.waits.pop().set_result(None)
-    assert await admitting
+Room = tuple[SqliteOrderStore, SlowJournal, Recorder]
 
 
-def _state(store: SqliteOrderStore, name: str) -> OrderState:
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    with SqliteOrderStore.open(tmp_path / "orders.sqlite") as store:
+        journal = SlowJournal()
+        yield store, journal, Recorder(store, journal)
+
+
+def _admitting(recorder: Recorder, name: str) -> asyncio.Task[bool]:
+    return asyncio.create_task(recorder.admit(_order(name), {"line": name}))
+
+
+async def _riding(room: Room) -> tuple[asyncio.Task[bool], asyncio.Future[None]]:
+    """Admit a, record it open, and begin to admit b, with which that entry rides."""
+    _, journal, recorder = room
+    first = _admitting(recorder, "a")
+    (await journal.asked()).set_result(None)
+    assert await first
+    recorder.record(_entry("a", OrderState.OPEN))
+    return _admitting(recorder, "b"), await journal.asked()
+
+
+def _state(store: SqliteOrderStore, name: str) -> OrderState | None:
     found = store.order(_order(name).client_order_id)
-    assert found is not None
-    return found.state
+    return None if found is None else found.state
+
+
+async def _stored(store: SqliteOrderStore, name: str) -> None:
+    """Wait until an intent's row is stored."""
+    for _ in range(10_000):
+        if _state(store, name) is not None:
+            return
+        await asyncio.sleep(0.001)
+    pytest.fail(f"intent {name} was not stored")
 
 
 async def test_an_entry_rides_with_the_next_intent_and_is_stored_after_its_line(
-    tmp_path: Path,
+    room: Room,
 ) -> None:
-    with SqliteOrderStore.open(tmp_path / "orders.sqlite") as store:
-        journal = SlowJournal()
-        recorder = Recorder(store, journal)
-        await _admitted(recorder, journal, "a")
-        recorder.record(_entry("a", OrderState.OPEN))
-        admitting = asyncio.create_task(recorder.admit(_order("b"), {"line": "b"}))
-        await asyncio.sleep(0.02)  # the intent's row is stored; the log has not answered
-        assert _state(store, "a") is OrderState.SUBMITTING, "not stored before it is in the log"
-        journal.waits.pop().set_result(None)
-        assert await admitting
-        await recorder.durable()
-        assert journal.lines == ["a", "a open", "b"]
-        assert _state(store, "a") is OrderState.OPEN
+    store, journal, recorder = room
+    admitting, asked = await _riding(room)
+    await _stored(store, "b")
+    assert _state(store, "a") is OrderState.SUBMITTING, "not stored before it is in the log"
+    asked.set_result(None)
+    assert await admitting
+    await recorder.durable()
+    assert journal.lines == ["a", "a open", "b"]
+    assert _state(store, "a") is OrderState.OPEN
 
 
-async def test_what_was_learnt_later_is_stored_later(tmp_path: Path) -> None:
-    with SqliteOrderStore.open(tmp_path / "orders.sqlite") as store:
-        journal = SlowJournal()
-        recorder = Recorder(store, journal)
-        await _admitted(recorder, journal, "a")
-        recorder.record(_entry("a", OrderState.OPEN))
-        admitting = asyncio.create_task(recorder.admit(_order("b"), {"line": "b"}))
-        await asyncio.sleep(0.005)
-        recorder.record(_entry("a", OrderState.CANCELED, durable=True))
-        await asyncio.sleep(0.01)
-        assert len(journal.waits) == 1, "it waits for what rides before it"
-        journal.waits.pop().set_result(None)
-        await admitting
-        await asyncio.sleep(0.005)
-        journal.waits.pop().set_result(None)
-        await recorder.durable()
-        assert journal.lines == ["a", "a open", "b", "a canceled"]
-        assert _state(store, "a") is OrderState.CANCELED
+async def test_what_was_learnt_later_is_stored_later(room: Room) -> None:
+    store, journal, recorder = room
+    admitting, asked = await _riding(room)
+    recorder.record(_entry("a", OrderState.CANCELED, durable=True))
+    await _stored(store, "b")
+    assert journal.waits.empty(), "it waits for what rides before it"
+    asked.set_result(None)
+    assert await admitting
+    (await journal.asked()).set_result(None)
+    await recorder.durable()
+    assert journal.lines == ["a", "a open", "b", "a canceled"]
+    assert _state(store, "a") is OrderState.CANCELED
 
 
-async def test_an_intent_given_up_leaves_its_riders_to_be_written(tmp_path: Path) -> None:
-    with SqliteOrderStore.open(tmp_path / "orders.sqlite") as store:
-        journal = SlowJournal()
-        recorder = Recorder(store, journal)
-        await _admitted(recorder, journal, "a")
-        recorder.record(_entry("a", OrderState.OPEN))
-        admitting = asyncio.create_task(recorder.admit(_order("b"), {"line": "b"}))
-        await asyncio.sleep(0.005)
-        journal.waits.clear()
-        admitting.cancel()
-        await asyncio.gather(admitting, return_exceptions=True)
-        await asyncio.sleep(0.005)
-        journal.waits.pop().set_result(None)
-        await recorder.durable()
-        assert journal.lines[-1] == "a open"
-        assert _state(store, "a") is OrderState.OPEN
+async def test_an_intent_given_up_leaves_its_riders_to_be_written(room: Room) -> None:
+    store, journal, recorder = room
+    admitting, _ = await _riding(room)
+    admitting.cancel()
+    await asyncio.gather(admitting, return_exceptions=True)
+    (await journal.asked()).set_result(None)
+    await recorder.durable()
+    assert journal.lines[-1] == "a open"
+    assert _state(store, "a") is OrderState.OPEN
 
 
-async def test_a_log_that_refuses_stops_everything_that_waits(tmp_path: Path) -> None:
-    with SqliteOrderStore.open(tmp_path / "orders.sqlite") as store:
-        journal = SlowJournal()
-        recorder = Recorder(store, journal)
-        await _admitted(recorder, journal, "a")
-        recorder.record(_entry("a", OrderState.OPEN))
-        admitting = asyncio.create_task(recorder.admit(_order("b"), {"line": "b"}))
-        await asyncio.sleep(0.005)
-        waiting = asyncio.create_task(recorder.durable())
-        await asyncio.sleep(0.005)
-        journal.waits.pop().set_exception(OSError(28, "No space left on device"))
-        for task in (admitting, waiting):
-            with pytest.raises(JournalFailed, match="No space left"):
-                await task
-        with pytest.raises(JournalFailed):
-            await recorder.admit(_order("c"), {"line": "c"})
-        await recorder.drain()
+async def test_a_log_that_refuses_stops_everything_that_waits(room: Room) -> None:
+    _, _, recorder = room
+    admitting, asked = await _riding(room)
+    waiting = asyncio.create_task(recorder.durable())
+    await asyncio.sleep(0)
+    asked.set_exception(OSError(28, "No space left on device"))
+    for task in (admitting, waiting):
+        with pytest.raises(JournalFailed, match="No space left"):
+            await task
+    with pytest.raises(JournalFailed):
+        await recorder.admit(_order("c"), {"line": "c"})
+    await recorder.drain()

@@ -45,7 +45,7 @@ def test_booked_fills_are_the_fills_of_the_orders_in_time_order(store: SqliteOrd
     for light in booked:
         fill, intent = by_id[light.fill.client_order_id, light.fill.trade_id]
         assert light.fill == fill
-        assert (light.intent_id, light.strategy) == (intent.intent_id, intent.strategy)
+        assert light.strategy == intent.strategy
     times = [light.fill.time_ns for light in booked]
     assert times == sorted(times)
     assert times[-1] == store.newest_fill_ns("paper")

@@ -63,7 +63,7 @@ def test_dask_gives_the_same_bits() -> None:
 
         with (
             LocalCluster(
-                n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+                n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0"
             ) as cluster,
             Client(cluster) as client,
         ):

@@ -165,7 +165,7 @@ def test_processes_and_a_cluster_give_the_same_bytes(
     assert bytes_of(cost_partitions(parts, RULES, pool)) == bytes_of(expected)
     assert group_partitions(files, spec, pool).equals(groups)
     with Client(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
     ) as client:
         executor = client.get_executor()
         assert bytes_of(cost_partitions(parts, RULES, executor)) == bytes_of(expected)

@@ -133,7 +133,7 @@ class CostBook:
     def _restore_fills(self, history: OrderHistory) -> int:
         known = self._ledger.fill_ids()
         written = 0
-        for fill, _, _ in history.fills():
+        for fill, _ in history.fills():
             if translate.fill_id(fill) not in known:
                 self.filled(fill, history.order(fill.client_order_id), None)
                 written += 1

@@ -127,7 +127,7 @@ class TradePipeline:
         behind = self._costs.behind(self.history)
         recalled = Recalled() if recall is None else recall(behind.unknown)
         self._costs.catch_up(behind, self.history, recalled.terms)
-        for fill, _, strategy in self.history.fills():
+        for fill, strategy in self.history.fills():
             self._hold(fill, strategy)
         if recalled.watermarks is not None:
             self.portfolio.resume(recalled.watermarks)

@@ -11,7 +11,7 @@ from oem_exec.model.states import OrderState
 from oem_exec.store.rows import FILL_COLUMNS, fill_of
 
 _FILL_COLUMNS = ", ".join(f"f.{name}" for name in FILL_COLUMNS.split(", "))
-SELECT_BOOKED = f"""SELECT {_FILL_COLUMNS}, o.intent_id, json_extract(o.intent, '$.strategy')
+SELECT_BOOKED = f"""SELECT {_FILL_COLUMNS}, json_extract(o.intent, '$.strategy')
     FROM fills f JOIN orders o USING (client_order_id) WHERE f.venue IN ({{marks}})
     ORDER BY f.time_ns, f.client_order_id, f.trade_id"""  # noqa: S608 - constants
 SELECT_OUTCOMES = """SELECT intent_id, client_order_id, state, max(attempt) FROM orders
@@ -20,10 +20,9 @@ SELECT_NEWEST_FILL = "SELECT max(time_ns) FROM fills WHERE venue = ?"
 
 
 class BookedFill(NamedTuple):
-    """A fill, and whose it was."""
+    """A fill, and the strategy whose order it filled."""
 
     fill: Fill
-    intent_id: str
     strategy: str
 
 
@@ -61,7 +60,7 @@ _TERMINAL = tuple(state.value for state in OrderState if state.terminal)
 
 def booked_of(row: Sequence[Any]) -> BookedFill:
     """Return the fill of a row of `SELECT_BOOKED`; raises one of `UNREADABLE`."""
-    return BookedFill(fill_of(row), row[-2], row[-1])
+    return BookedFill(fill_of(row), row[-1])
 
 
 def outcome_of(row: Sequence[Any]) -> Outcome:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
 
 from oem_exec.errors import ExecError, StoreCorrupt, StoreUnavailable
 from oem_exec.model.enums import KillState
@@ -19,6 +19,7 @@ from oem_exec.store.protocol import Contradiction, KillSwitch
 from oem_exec.store.schema import migrate
 from oem_exec.store.writer import GroupCommitWriter, Statement
 
+T = TypeVar("T")
 _GLANCE = """SELECT EXISTS (SELECT 1 FROM orders WHERE intent_id = ?),
     state, reason, operator, time_ns FROM (SELECT 1) LEFT JOIN kill_switch"""
 _REPAIR = "run `oem exec repair` with the daemon stopped; it keeps the damaged file"
@@ -162,13 +163,7 @@ class SqliteOrderStore:
         Raises:
             StoreCorrupt: A row cannot be read.
         """
-        sql = history.SELECT_BOOKED.format(marks=history.marks(venues))
-        for row in self._each(sql, venues):
-            try:
-                fill = history.booked_of(row)
-            except rows.UNREADABLE as error:
-                raise _unreadable(f"fill {row[2]!r}", error, self._path) from error
-            yield fill
+        return self._each(history.SELECT_BOOKED, venues, history.booked_of, "fill")
 
     def outcomes(self, venues: Sequence[str]) -> Iterator[Outcome]:
         """Yield how every intent at these venues stands, by its newest order there.
@@ -176,13 +171,7 @@ class SqliteOrderStore:
         Raises:
             StoreCorrupt: A row cannot be read.
         """
-        sql = history.SELECT_OUTCOMES.format(marks=history.marks(venues))
-        for row in self._each(sql, venues):
-            try:
-                outcome = history.outcome_of(row)
-            except rows.UNREADABLE as error:
-                raise _unreadable(f"order {row[1]!r}", error, self._path) from error
-            yield outcome
+        return self._each(history.SELECT_OUTCOMES, venues, history.outcome_of, "order")
 
     def newest_fill_ns(self, venue: str) -> int:
         """Return the time of the newest fill at a venue, 0 where there is none."""
@@ -238,9 +227,16 @@ class SqliteOrderStore:
         )
         return frozenset(row[0] for row in found)
 
-    def _each(self, sql: str, values: Sequence[Any]) -> Iterator[Any]:
+    def _each(
+        self, sql: str, venues: Sequence[str], made: Callable[[Any], T], noun: str
+    ) -> Iterator[T]:
         try:
-            yield from self._reader.execute(sql, values)
+            for row in self._reader.execute(sql.format(marks=history.marks(venues)), venues):
+                try:
+                    value = made(row)
+                except rows.UNREADABLE as error:
+                    raise _unreadable(f"{noun} {row[:3]!r}", error, self._path) from error
+                yield value
         except sqlite3.Error as error:
             raise _translated(error, self._path) from error
 

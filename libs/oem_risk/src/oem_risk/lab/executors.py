@@ -63,7 +63,7 @@ def _on_dask(address: str, workers: int) -> Iterator[Executor]:
             cluster = stack.enter_context(
                 LocalCluster(
                     n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1",
-                    dashboard_address=None, preload=_PRELOAD,
+                    dashboard_address="127.0.0.1:0", preload=_PRELOAD,
                 )  # type: ignore[no-untyped-call]
             )  # fmt: skip
             address = cluster.scheduler_address
