@@ -28,6 +28,8 @@ from site_support import MadeSite, edit_config, make_site
 
 PASSPHRASE = "campaign"
 WORKERS = 16
+RESTING = 50
+"""Orders the customer leaves resting; a venue allows only so many (Binance: 200 a symbol)."""
 RESTING_SELLS = {"59000": "61000", "58500": "61500"}
 LIVE = """\
   live:
@@ -158,7 +160,18 @@ class Customer:
         """Send until `count` new orders are answered or the daemon is gone."""
         stop = self._next + count
         async with self.client(address) as client:
-            await asyncio.gather(*(self._work(client, stop) for _ in range(WORKERS)))
+            await asyncio.gather(
+                self._tidy(client), *(self._work(client, stop) for _ in range(WORKERS))
+            )
+
+    async def _tidy(self, client: AsyncTradingClient) -> None:
+        """Cancel the resting orders but the newest."""
+        try:
+            found = await client.orders(open_only=True, page_size=1000)
+            for order in found.orders[RESTING:]:
+                await client.cancel_order(order.client_order_id, "campaign")
+        except ApiError:
+            return  # the daemon is gone, or has not answered yet: the next life tidies up
 
     async def _work(self, client: AsyncTradingClient, stop: int) -> None:
         while self._unanswered or self._next < stop:
