@@ -235,12 +235,11 @@ async def test_metrics_show_no_stale_figure() -> None:
     await intel.refresh("talker", SYMBOL)
     text = generate_latest(registry).decode()
     assert f'market_spread_bps{{symbol="{SYMBOL}",venue="talker"}} 200.0' in text
-    clock.time_ns += 60 * NS
-    source.says = Unknown(UnknownCause.TIMEOUT)
-    await intel.refresh("talker", SYMBOL, [BOOK])
+    clock.time_ns += 60 * NS  # nobody asks the venue any more
     text = generate_latest(registry).decode()
     assert f'market_spread_bps{{symbol="{SYMBOL}",venue="talker"}} NaN' in text
     assert f'market_data_stale{{field="book",symbol="{SYMBOL}",venue="talker"}} 1.0' in text
+    assert f'market_data_age_seconds{{field="book",symbol="{SYMBOL}",venue="talker"}} 60.0' in text
 
 
 @pytest.mark.parametrize("dialect", ["binance", "kraken"])

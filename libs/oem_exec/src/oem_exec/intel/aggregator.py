@@ -128,10 +128,11 @@ class MarketIntelAggregator:
         self.settings = settings or IntelSettings()
         self._clock = clock or SystemClock()
         self._budgets = budgets or Unlimited()
-        self._metrics = metrics
         self._markets = {(v, s): _Market() for v, names in symbols.items() for s in names}
         self._asking: dict[tuple[str, str, IntelField], asyncio.Task[None]] = {}
         self._pollers: list[asyncio.Task[None]] = []
+        if metrics is not None:
+            metrics.watch(self.readings)
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -269,8 +270,6 @@ class MarketIntelAggregator:
             self._answered(venue, market, one, answer, time.perf_counter() - started)
         finally:
             self._budgets.settle(venue, cost, time.perf_counter() - started)
-        if self._metrics is not None:
-            self._metrics.show(self.reading(venue, symbol))
 
     def _answered(
         self, venue: str, market: _Market, one: IntelField, answer: Any, round_trip_s: float

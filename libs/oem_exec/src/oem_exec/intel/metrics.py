@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from prometheus_client import Gauge
+from prometheus_client.core import GaugeMetricFamily
 
 from oem_exec.intel.source import IntelField
 from oem_exec.model.enums import Side
@@ -15,58 +16,86 @@ if TYPE_CHECKING:
     from oem_exec.intel.reading import MarketReading
 
 DEPTH_WITHIN_BPS = 25.0
+_MARKET = ("venue", "symbol")
+_NOTHING = float("nan")
 
 
 class IntelMetrics:
     """The newest figures of every market in a registry that the application owns.
 
-    Labels are bounded: venues and symbols come from the configuration, fields are an enum. A stale
-    figure is NaN, so that no alert and no panel takes it for the present.
+    They are made when they are asked for, so that ages are those of that moment and trading pays
+    nothing for them. Ask in the thread of the event loop that reads the markets. Labels are
+    bounded: venues and symbols come from the configuration, fields are an enum. A stale figure is
+    NaN, so that no alert and no panel takes it for the present.
 
     Args:
         registry: Where the metrics are registered, once per registry.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        market = ["venue", "symbol"]
+        self._readings: Callable[[], Iterable[MarketReading]] = tuple
+        registry.register(self)
 
-        def gauge(name: str, text: str, labels: list[str]) -> Gauge:
-            return Gauge(f"market_{name}", text, labels, registry=registry)
+    def watch(self, readings: Callable[[], Iterable[MarketReading]]) -> None:
+        """Show from now on what a function returns: a reading of every market."""
+        self._readings = readings
 
-        self._spread = gauge("spread_bps", "Quoted spread over the mid", market)
-        self._depth = gauge(
-            "depth_base", f"Base units within {DEPTH_WITHIN_BPS:g} bps", [*market, "side"]
-        )
-        self._volume = gauge("volume_24h_base", "Base units traded in 24 hours", market)
-        self._volatility = gauge(
-            "volatility_bps_per_sqrt_s", "Realised volatility of log prices", market
-        )
-        self._funding = gauge("funding_rate", "Funding rate of the next settlement", market)
-        self._latency = gauge("round_trip_seconds", "Median round trip of the newest", market)
-        self._age = gauge("data_age_seconds", "Age of the newest answer", [*market, "field"])
-        self._stale = gauge(
-            "data_stale", "1 when older than allowed or missing", [*market, "field"]
-        )
+    def describe(self) -> list[GaugeMetricFamily]:
+        """Return the families without samples, for the registry's check of names."""
+        return list(_families().values())
 
-    def show(self, reading: MarketReading) -> None:
-        """Set every gauge of a market to what a reading says."""
-        labels = (reading.venue, reading.symbol)
-        nothing = float("nan")
-        stale = reading.stale | reading.not_offered
-        fresh_book = IntelField.BOOK not in stale
-        self._spread.labels(*labels).set(reading.spread_bps if fresh_book else nothing)
-        for side in Side:
-            depth = float(reading.depth(side, DEPTH_WITHIN_BPS)) if fresh_book else nothing
-            self._depth.labels(*labels, side.value).set(depth)
-        volume = nothing if IntelField.TICKER in stale else float(reading.volume_24h)
-        self._volume.labels(*labels).set(volume)
-        volatility = nothing if IntelField.CANDLES in stale else reading.volatility_bps_per_sqrt_s
-        self._volatility.labels(*labels).set(volatility)
-        funding = nothing if IntelField.FUNDING in stale else float(reading.funding.rate)
-        self._funding.labels(*labels).set(funding)
-        round_trip = reading.round_trip_s
-        self._latency.labels(*labels).set(nothing if round_trip is None else round_trip)
-        for one in IntelField:
-            age = reading.age_s(one)
-            self._age.labels(*labels, one.value).set(nothing if age is None else age)
-            self._stale.labels(*labels, one.value).set(one in reading.stale)
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the families with a sample for every market."""
+        families = _families()
+        for reading in self._readings():
+            for name, labels, value in _samples(reading):
+                families[name].add_metric([reading.venue, reading.symbol, *labels], value)
+        yield from families.values()
+
+
+def _families() -> dict[str, GaugeMetricFamily]:
+    texts: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+        ("spread_bps", "Quoted spread over the mid", ()),
+        ("depth_base", f"Base units within {DEPTH_WITHIN_BPS:g} bps", ("side",)),
+        ("volume_24h_base", "Base units traded in 24 hours", ()),
+        ("volatility_bps_per_sqrt_s", "Realised volatility of log prices", ()),
+        ("funding_rate", "Funding rate of the next settlement", ()),
+        ("round_trip_seconds", "Median round trip of the newest", ()),
+        ("data_age_seconds", "Age of the newest answer", ("field",)),
+        ("data_stale", "1 when older than allowed or missing", ("field",)),
+    )
+    return {
+        name: GaugeMetricFamily(f"market_{name}", text, labels=[*_MARKET, *labels])
+        for name, text, labels in texts
+    }
+
+
+def _samples(reading: MarketReading) -> Iterator[tuple[str, tuple[str, ...], float]]:
+    missing = reading.stale
+    stale = missing | reading.not_offered
+    fresh_book = IntelField.BOOK not in stale
+    yield "spread_bps", (), reading.spread_bps if fresh_book else _NOTHING
+    for side in Side:
+        depth = float(reading.depth(side, DEPTH_WITHIN_BPS)) if fresh_book else _NOTHING
+        yield "depth_base", (side.value,), depth
+    yield (
+        "volume_24h_base",
+        (),
+        (_NOTHING if IntelField.TICKER in stale else float(reading.volume_24h)),
+    )
+    yield (
+        "volatility_bps_per_sqrt_s",
+        (),
+        (_NOTHING if IntelField.CANDLES in stale else reading.volatility_bps_per_sqrt_s),
+    )
+    yield (
+        "funding_rate",
+        (),
+        (_NOTHING if IntelField.FUNDING in stale else float(reading.funding.rate)),
+    )
+    round_trip_s = reading.round_trip_s
+    yield "round_trip_seconds", (), _NOTHING if round_trip_s is None else round_trip_s
+    for one in IntelField:
+        age_s = reading.age_s(one)
+        yield "data_age_seconds", (one.value,), _NOTHING if age_s is None else age_s
+        yield "data_stale", (one.value,), float(one in missing)
