@@ -89,7 +89,7 @@ def test_garch_on_the_mark_and_the_pound() -> None:
     assert column.size == 1_974
     fit = fit_garch(column)
     p, e = fit.parameters, fit.errors
-    # the digits in which the paper's program, made exact, and TSP 4.4 agree: benchmark of Cummins and
+    # the digits in which the paper's program, made exact, and TSP 4.4 agree: Cummins' benchmark and
     # of McCullough, Renfro, "Benchmarks and software standards: a case study of GARCH procedures",
     # J. Economic and Social Measurement 25 (1999); robust errors
     found = (p.mean, p.omega, p.alpha, p.beta)
