@@ -61,8 +61,43 @@ def test_parts_sum_to_the_expectation_inside_the_interval() -> None:
 def test_the_walk_of_the_book_is_measured() -> None:
     found = estimate(query("2"), VIEW, FEES)
     # half at the touch, half 0.10 above it
-    expected = 0.05 / 100.01 * 1e4
+    expected = 0.05 / 100 * 1e4
     assert found.part_bps(Component.IMPACT_TEMPORARY) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_spread_and_impact_add_up_to_the_average_price_however_wide_the_spread(side: Side) -> None:
+    asks = ((D(101), D("0.5")), (D(103), D(5)))
+    bids = ((D(99), D("0.5")), (D(97), D(5)))
+    found = estimate(query(side=side), MarketView(D(99), D(101), bids, asks), FEES)
+    paid = found.part_bps(Component.SPREAD) + found.part_bps(Component.IMPACT_TEMPORARY)
+    assert paid == pytest.approx(200.0)
+
+
+def test_levels_without_size_are_no_book() -> None:
+    empty = MarketView(D("99.99"), D("100.01"), (), ((D("100.01"), D(0)),))
+    assert "neither book nor volume" in " ".join(estimate(query(), empty, FEES).notes)
+    holed = MarketView(D("99.99"), D("100.01"), (), ((D("100.01"), D(0)), *ASKS))
+    full = MarketView(D("99.99"), D("100.01"), (), ASKS)
+    assert estimate(query("2"), holed, FEES) == estimate(query("2"), full, FEES)
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        ((D("nan"), D(1)),),
+        ((D(100), D("nan")),),
+        ((D(100), D(-1)),),
+        ((D(0), D(1)),),
+        ((D(102), D(1)), (D(101), D(1))),
+    ],
+)
+def test_a_book_that_is_none_is_refused_and_not_walked(levels: tuple[tuple[D, D], ...]) -> None:
+    with pytest.raises(InputError, match="levels_ask"):
+        MarketView(D(99), D(101), (), levels)
+    flipped = tuple((-p + 200 if p.is_finite() and p > 0 else p, s) for p, s in levels)
+    with pytest.raises(InputError, match="levels_bid"):
+        MarketView(D(99), D(101), flipped)
 
 
 @given(side=st.sampled_from(Side), sizes=st.lists(st.integers(1, 40), min_size=2, max_size=2))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from statistics import NormalDist
@@ -216,7 +216,7 @@ def estimate(
             else Provenance.ESTIMATED,
         ),
         _spread(query, view, model, float(reference), notes),
-        _temporary(query, view, model, volatility, notes),
+        _temporary(query, view, model, volatility, float(reference), notes),
         _permanent(query, view, model, volatility),
     ]
     commission = fees.commission(
@@ -270,7 +270,7 @@ def with_confidence(
     )
 
 
-def walk(levels: tuple[Level, ...], quantity: float) -> tuple[float, float]:
+def walk(levels: Sequence[Level], quantity: float) -> tuple[float, float]:
     """Return the average price of taking `quantity` from levels and what could not be taken.
 
     Example:
@@ -321,16 +321,19 @@ def _temporary(
     view: MarketView,
     model: EstimateModel,
     volatility: float,
+    reference: float,
     notes: list[str],
 ) -> CostPart:
     if query.liquidity is Liquidity.MAKER:
         return CostPart(Component.IMPACT_TEMPORARY, 0.0, 0.0, Provenance.MEASURED)
     quantity = float(query.quantity)
-    levels = view.levels_ask if query.side.sign > 0 else view.levels_bid
+    side = view.levels_ask if query.side.sign > 0 else view.levels_bid
+    levels = [level for level in side if level[1] > 0]
     if levels and query.horizon_s == 0.0:
         touch = float(levels[0][0])
         average, left = walk(levels, quantity)
-        beyond = query.side.sign * (average - touch) / touch * _BPS
+        # of the reference price, as every part is: only so do the parts add up
+        beyond = query.side.sign * (average - touch) / reference * _BPS
         if left <= 0.0:
             return CostPart(
                 Component.IMPACT_TEMPORARY,
@@ -338,7 +341,7 @@ def _temporary(
                 model.relative_error * beyond,
                 Provenance.MEASURED,
             )
-        deepest = query.side.sign * (float(levels[-1][0]) - touch) / touch * _BPS
+        deepest = query.side.sign * (float(levels[-1][0]) - touch) / reference * _BPS
         # what the visible book cannot fill is priced as if depth went on falling as it did
         share = left / quantity
         cost = (1 - share) * beyond + share * deepest * (1 + left / (quantity - left))

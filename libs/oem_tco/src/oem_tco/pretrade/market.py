@@ -66,7 +66,7 @@ class MarketView:
     Attributes:
         bid: Best bid.
         ask: Best ask.
-        levels_bid: Bids, best first, for the walk of a sell.
+        levels_bid: Bids, best first, for the walk of a sell; a level of size 0 is empty.
         levels_ask: Asks, best first, for the walk of a buy.
         volatility_bps_per_sqrt_s: Standard deviation of the mid's move over one second.
         adv: Average daily volume, base units.
@@ -103,8 +103,24 @@ class MarketView:
                 where="market view",
                 remedy="give an age of 0 or more and an interval above 0",
             )
+        _require_ordered("levels_bid", self.levels_bid, -1)
+        _require_ordered("levels_ask", self.levels_ask, 1)
 
     @property
     def has_quote(self) -> bool:
         """Whether bid and ask are both there, positive and not crossed."""
         return self.bid is not None and self.ask is not None and 0 < self.bid <= self.ask
+
+
+def _require_ordered(name: str, levels: tuple[Level, ...], sign: int) -> None:
+    """Refuse levels that are no numbers or not best first: a walk of them would mean nothing."""
+    before: Decimal | None = None
+    for price, size in levels:
+        sound = price.is_finite() and size.is_finite() and price > 0 and size >= 0
+        if not sound or (before is not None and (price < before if sign > 0 else price > before)):
+            raise InputError(
+                f"{name} holds {size} at {price}" + (f" after {before}" if before else ""),
+                where="market view",
+                remedy="give finite prices above 0, best first, with sizes of 0 or more",
+            )
+        before = price
