@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,18 @@ def test_a_jittering_timestamp_is_one_settlement_and_two_rates_are_an_error() ->
     assert settlements([again, first]) == [first]
     with pytest.raises(InputError, match="differ in rate"):
         settlements([first, FundingRate(10**12 + 5, D("0.002"), D(1))])
+
+
+def test_two_marks_of_one_settlement_are_an_error_whichever_comes_first() -> None:
+    both = [FundingRate(10, D("0.001"), D(mark)) for mark in (100, 200)]
+    for rates in (both, both[::-1]):
+        with pytest.raises(InputError, match="differ in mark"):
+            funding_of_holding(rates, [(5, D(2))])
+
+
+def test_funding_of_many_digits_is_exact() -> None:
+    mark, held, rate = D("12345678901234.12345678"), D("1.234567890123456789"), D("1e-16")
+    assert funding_cost(mark, held, rate) == Fraction(mark) * Fraction(held) * Fraction(rate)
 
 
 @pytest.mark.parametrize(

@@ -308,12 +308,34 @@ def test_kyles_lambda_with_errors_and_flow_that_depend_on_the_past() -> None:
         ([0.1, -0.1] * 15, [1.0] * 30, "row 1"),
         ([0.1, 0.2] * 15, [1.0] * 31, "31 costs"),
         ([0.1, 0.2] * 15, [-1.0] * 30, "no impact"),
+        ([0.1, 0.2, 0.3] * 10, [1.0, 100.0, 10_000.0] * 10, "ran to 3"),
+        ([0.1, 0.2, 0.3] * 10, [10_000.0, 100.0, 1.0] * 10, "ran to -1"),
     ],
 )
 def test_data_that_cannot_carry_a_fit_is_refused(x, y, word: str) -> None:
     with pytest.raises(InputError) as refused:
         fit_power_law(x, y, 1.0)
     assert word in f"{refused.value.what} {refused.value.where}"
+
+
+def test_a_fit_does_not_depend_on_the_unit_of_the_volume() -> None:
+    x = np.random.default_rng(5).uniform(0.001, 0.2, 100)
+    plain, tiny = (fit_power_law(x * unit, 30 * x**0.5, 30.0) for unit in (1.0, 1e-120))
+    assert tiny.exponent.value == pytest.approx(plain.exponent.value)
+    assert tiny.coefficient.value == pytest.approx(1e60 * plain.coefficient.value)
+
+
+@pytest.mark.parametrize("mid", [0.0, -1.0, math.nan, math.inf])
+def test_a_book_is_not_walked_from_a_mid_that_is_none(mid: float) -> None:
+    with pytest.raises(InputError, match="mid is"):
+        walk_costs_bps([(Decimal(101), Decimal(1))], mid, [1.0])
+
+
+def test_a_plan_in_units_beyond_a_float_is_refused() -> None:
+    with pytest.raises(ModelError, match="risk_aversion"):
+        AlmgrenChriss(1e200, 0, 1e-6).optimal(1e6, horizon=5, intervals=5, risk_aversion=1e300)
+    with pytest.raises(ModelError, match="intervals"):
+        AlmgrenChriss(1, 0, 1).optimal(1.0, horizon=5, intervals=2.5, risk_aversion=1.0)
 
 
 def test_walking_a_book() -> None:

@@ -17,6 +17,7 @@ from oem_tco.fees.schedule import (
     load_folder,
     shipped_schedules,
 )
+from oem_tco.money import EXACT
 from oem_tco.terms import Liquidity, Provenance
 
 
@@ -70,7 +71,7 @@ class Commission:
             >>> c.amount(Decimal("0.5") * Decimal("95900.1"))
             Decimal('26.3725275')
         """
-        return notional * self.rate
+        return EXACT.multiply(notional, self.rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +253,7 @@ def traded_volume(trades: Iterable[tuple[int, Decimal]], at_ns: int, *, days: in
                 f"a notional is {notional}", where=f"trade at {time_ns}", remedy="give its size"
             )
         if since < time_ns < at_ns:
-            total += notional
+            total = EXACT.add(total, notional)
     return total
 
 

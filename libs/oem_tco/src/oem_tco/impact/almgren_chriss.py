@@ -102,8 +102,8 @@ class AlmgrenChriss:
                 back and forth would pay.
         """
         _positive("horizon", horizon)
-        if intervals < 1:
-            raise _bad("intervals", intervals, "give at least one interval")
+        if intervals < 1 or intervals != int(intervals):
+            raise _bad("intervals", intervals, "give a whole number of at least one interval")
         if not math.isfinite(risk_aversion) or risk_aversion < 0:
             raise _bad("risk_aversion", risk_aversion, "give a finite number of at least 0")
         if not math.isfinite(quantity):
@@ -119,6 +119,8 @@ class AlmgrenChriss:
         # kappa by the half angle: cosh(kappa tau) - 1 loses all digits of a small risk aversion
         speed = math.sqrt(risk_aversion) * self.volatility / math.sqrt(adjusted)
         kappa = 2 / tau * math.asinh(speed * tau / 2)
+        if not math.isfinite(kappa * horizon):
+            raise _bad("risk_aversion", risk_aversion, "use units in which the numbers are smaller")
         times = np.arange(intervals + 1, dtype=np.float64) * tau
         holdings = quantity * _decay(kappa, horizon, times)
         if self.drift:

@@ -20,6 +20,7 @@ from oem_tco.pretrade.market import Level
 Floats = NDArray[np.float64]
 LEAST_OBSERVATIONS = 20
 _STEPS = 200
+_EXPONENTS = (-1.0, 3.0)  # where an exponent is looked for; a market's is near 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ def fit_power_law(participation: ArrayLike, cost: ArrayLike, volatility: ArrayLi
 
     Raises:
         InputError: Fewer than 20 orders, unequal lengths, numbers that are not finite or not
-            positive, a single participation, or no impact in the data.
+            positive, a single participation, no impact in the data, or costs that no exponent
+            between -1 and 3 fits best.
     """
     x = _column("participation", participation, positive=True)
     y = _column("cost", cost)
@@ -108,18 +110,26 @@ def fit_power_law(participation: ArrayLike, cost: ArrayLike, volatility: ArrayLi
         )
     target = y / sigma
     logs = np.log(x)
+    centred = logs - logs.mean()  # no power of it leaves the range of a float
 
     def at(exponent: float) -> tuple[float, float]:
         # the best Y for an exponent is a plain regression, so only the exponent is searched
-        shape = np.exp(exponent * logs)
+        shape = np.exp(exponent * centred)
         best = float(np.dot(shape, target) / np.dot(shape, shape))
         return best, float(np.square(target - best * shape).sum())
 
-    exponent = _minimum(lambda e: at(e)[1], -1.0, 3.0)
+    exponent = _minimum(lambda e: at(e)[1], *_EXPONENTS)
     value, residual = at(exponent)
+    value *= math.exp(-exponent * float(logs.mean()))
     if value <= 0:
         raise InputError(
             "the orders show no impact", where="cost", remedy="use more or larger orders"
+        )
+    if min(abs(exponent - end) for end in _EXPONENTS) < 1e-6:
+        raise InputError(
+            f"no power law fits best: the exponent ran to {exponent:.0f}, where the search ends",
+            where="cost",
+            remedy="look at the costs by size; leave out orders that are not like the others",
         )
     shape = np.exp(exponent * logs)
     jacobian = np.stack([shape, value * logs * shape], axis=1)
@@ -193,6 +203,8 @@ def walk_costs_bps(levels: Sequence[Level], mid: float, quantities: ArrayLike) -
     Returns:
         (n,) basis points of the mid; NaN where the side is not deep enough.
     """
+    if not math.isfinite(mid) or mid <= 0:
+        raise InputError(f"mid is {mid}", where="mid", remedy="give a finite number above 0")
     wanted = _column("quantities", quantities, positive=True, least=1)
     prices = _column("levels", [float(price) for price, _ in levels], positive=True, least=1)
     sizes = _column("levels", [float(size) for _, size in levels], positive=True, least=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from oem_tco.errors import InputError
+from oem_tco.money import EXACT
 
 JITTER_NS = 60 * 1_000_000_000
 
@@ -51,21 +52,22 @@ def funding_cost(mark: Decimal, quantity: Decimal, rate: Decimal) -> Decimal:
             raise InputError(f"{name} is {value}", where=name, remedy="give a finite number")
     if mark <= 0:
         raise InputError(f"mark is {mark}", where="mark", remedy="give a price above 0")
-    return mark * quantity * rate
+    return EXACT.multiply(EXACT.multiply(mark, quantity), rate)
 
 
 def settlements(rates: Iterable[FundingRate], *, jitter_ns: int = JITTER_NS) -> list[FundingRate]:
     """Return settlements in order, each once: timestamps within the jitter are the same one.
 
     Raises:
-        InputError: Two within the jitter differ in rate: one of them is wrong.
+        InputError: Two within the jitter differ in rate or mark: one of them is wrong.
     """
     kept: list[FundingRate] = []
     for one in sorted(rates, key=lambda r: r.time_ns):
         if kept and one.time_ns - kept[-1].time_ns <= jitter_ns:
-            if one.rate != kept[-1].rate:
+            wrong = "rate" if one.rate != kept[-1].rate else "mark"
+            if (one.rate, one.mark) != (kept[-1].rate, kept[-1].mark):
                 raise InputError(
-                    f"two settlements {one.time_ns - kept[-1].time_ns} ns apart differ in rate",
+                    f"two settlements {one.time_ns - kept[-1].time_ns} ns apart differ in {wrong}",
                     where=f"funding at {one.time_ns}",
                     remedy="take out the one that the venue corrected",
                 )
@@ -93,8 +95,8 @@ def funding_of_holding(
     total, held, at = Decimal(0), Decimal(0), 0
     for one in settlements(rates):
         while at < len(steps) and steps[at][0] < one.time_ns:
-            held += steps[at][1]
+            held = EXACT.add(held, steps[at][1])
             at += 1
         if held:
-            total += funding_cost(one.mark, held, one.rate)
+            total = EXACT.add(total, funding_cost(one.mark, held, one.rate))
     return total
