@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +31,7 @@ from oem_tco import (
     decision_records,
     replay,
 )
+from oem_tco.decision.policy import ComplianceRules
 from tco_support import NOON_NS, candidate, cost, inputs
 
 POLICY = DecisionPolicy()
@@ -448,3 +450,82 @@ def test_a_rejection_cannot_be_passed_off_as_a_lost_alternative() -> None:
 def test_a_record_that_cannot_be_read_names_its_place() -> None:
     with pytest.raises(ReplayError, match="log:7"):
         replay([("log:7", "decision.verdict", {"inputs": {}})])
+
+
+def _steps(log: Log) -> list[dict[str, Any]]:
+    return [body for _, kind, body in log if kind == "decision.step"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda log: _steps(log)[2]["facts"].update(allowed=False), "risk.facts"),
+        (lambda log: _steps(log)[1]["facts"]["components"].clear(), "estimate.facts"),
+        (lambda log: _steps(log)[3]["tco"].update(expected_bps=1.0), "compliance.tco"),
+        (lambda log: _steps(log)[4].update(step="risk"), "steps"),
+        (lambda log: _steps(log)[4].update(decision_id="elsewhere"), "steps"),
+        (lambda log: log.insert(0, log[0]), "steps"),
+        (lambda log: log[5][2]["tco"].update(provenance="measured?"), "tco"),
+        (lambda log: log[5][2]["inputs"]["candidate"].update(venue="other"), "candidate.facts"),
+        (lambda log: log[-1][2].update(group="other"), "group"),
+        (lambda log: log[-1][2].update(rank_by="amount"), "rank_by"),
+    ],
+)
+def test_a_step_or_choice_that_tells_another_story_than_its_verdict_is_a_difference(
+    change: Callable[[Log], object], field: str
+) -> None:
+    log = _log()
+    change(log)
+    assert field in {d.field for d in replay(log).differences}
+
+
+def test_steps_of_a_process_that_ended_before_its_verdict_are_passed_over() -> None:
+    log = _log()
+    result = replay([*log, ("log:99", "decision.step", {**log[0][2], "decision_id": "cut"})])
+    assert (result.checked, result.differences) == (3, ())
+
+
+@pytest.mark.parametrize("value", [None, "x", -1, 1e308, 10**30, True, [], {"a": 1}, "nan"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("inputs", "candidate", "decision_time_ns"),
+        ("inputs", "candidate", "profile"),
+        ("inputs", "compliance", "licence_valid"),
+        ("inputs", "compliance", "mode"),
+        ("inputs", "risk", "allowed"),
+        ("inputs", "risk", "margins"),
+        ("inputs", "stress"),
+        ("policy", "stress"),
+        ("tco",),
+    ],
+)
+def test_a_record_with_any_other_cell_is_refused_or_differs(
+    path: tuple[str, ...], value: object
+) -> None:
+    log = _log()
+    part = log[5][2]
+    for name in path[:-1]:
+        part = part[name]
+    if part[path[-1]] == value and type(part[path[-1]]) is type(value):
+        return
+    part[path[-1]] = value
+    try:
+        result = replay(log)
+    except ReplayError:
+        return
+    assert result.differences
+
+
+def test_a_decision_far_beyond_any_clock_is_refused() -> None:
+    policy = POLICY.model_copy(update={"compliance": ComplianceRules(weekdays=(1,))})
+    far = inputs(candidate(decision_time_ns=10**30))
+    assert DecisionOrchestrator(policy).decide(far).reasons == (Reason.NOT_A_NUMBER,)
+
+
+def test_an_edge_beyond_a_float_can_be_logged_and_replayed() -> None:
+    gain = replace(cost(), expected_bps=-1.7e308, low_bps=-1.7e308)
+    one = inputs(candidate(expected_edge_bps=1.7e308), estimate=gain)
+    records = decision_records(one, DecisionOrchestrator(POLICY).decide(one), POLICY)
+    json.dumps([body for _, body in records], allow_nan=False)
+    assert replay(_through_json(records)).differences == ()

@@ -129,6 +129,52 @@ def test_twap_is_the_integral_of_the_mid(quotes: list[tuple[int, int, int]]) -> 
         )
 
 
+def test_a_gap_in_the_quotes_leaves_no_twap() -> None:
+    def twap(moments: list[tuple[int, str, str]], stop: int) -> Decimal | None:
+        table = costed(quotes_at(moments), stop=stop).benchmarks
+        assert table is not None
+        found = {r["benchmark"]: r["price"] for r in table.to_pylist()}["twap"]
+        return None if found is None else Decimal(found)
+
+    steady = [(0, "99", "101"), (60 * SECOND, "109", "111")]
+    mean = rounded((100 * 58 + 110 * 60) * 10**18, 118)
+    assert twap(steady, 120) == Decimal(mean).scaleb(-18)
+    assert twap(steady, 121) is None  # nothing is known of the last second
+    assert twap([(0, "99", "101"), (61 * SECOND, "109", "111")], 100) is None
+    assert twap([(0, "99", "101"), (61 * SECOND, "109", "111")], 60) == 100
+
+
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_the_effective_spread_is_the_realised_one_and_the_price_impact(side: str) -> None:
+    # Huang, Stoll 1996: price to mid, price to later mid, and mid to later mid
+    quotes = quotes_at([(0, "99", "101"), (6 * SECOND, "102", "104")])
+    table = pa.table(
+        {
+            "order_id": ["o"], "symbol": ["BTC/USDT"], "side": [side], "quantity": ["3"],
+            "currency": ["USDT"], "decision_time_ns": [START], "decision_price": ["100"],
+            "arrival_time_ns": [START], "arrival_price": ["100"],
+        }
+    )  # fmt: skip
+    done = pa.table(
+        {
+            "fill_id": ["f"], "order_id": ["o"], "time_ns": [START + SECOND],
+            "price": ["101.5" if side == "buy" else "98.5"], "quantity": ["2"],
+            "liquidity": ["taker"], "fee_amount": ["0"], "fee_asset": ["USDT"],
+        }
+    )  # fmt: skip
+    tables = TcoTables(
+        read_table("orders", table), read_table("fills", done), read_table("quotes", quotes)
+    )
+    costs = cost_tables(tables, CostRules(markouts_ns=(5 * SECOND,)))
+    assert costs.markouts is not None
+    row = costs.fills.to_pylist()[0]
+    effective = row["spread_minor"] + row["impact_temporary_minor"]
+    realised = -costs.markouts.to_pylist()[0]["markout_minor"]
+    sign = 1 if side == "buy" else -1
+    assert effective == 3 * MINOR_PER_UNIT
+    assert effective - realised == sign * (103 - 100) * 2 * MINOR_PER_UNIT
+
+
 def test_markouts_are_gains_and_stale_quotes_give_none() -> None:
     quotes = quotes_at([(0, "99", "101"), (4 * SECOND, "109", "111")])
     table = costed(quotes).markouts

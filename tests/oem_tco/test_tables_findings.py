@@ -13,6 +13,7 @@ from oem_tco import (
     CostRules,
     FeeRules,
     FillRow,
+    InputError,
     InputTable,
     OrderRow,
     Side,
@@ -218,6 +219,31 @@ def test_a_venue_clock_that_is_behind_is_named_or_put_right() -> None:
 def rates(*rows: tuple[str, str, int, str]) -> InputTable:
     names = ("asset", "currency", "time_ns", "rate")
     return read_table("rates", pa.table({n: [r[i] for r in rows] for i, n in enumerate(names)}))
+
+
+@pytest.mark.parametrize("end", [2**63 - 1, -(2**63), 4_500_000_001 * 10**9])
+def test_instants_whose_differences_would_wrap_are_refused(end: int) -> None:
+    # the age of a quote of 1677 seen from 2026 is beyond an int64, and wrapped to a fresh one
+    away = cost([fill(**NO_QUOTE)], quotes=quotes((end, 99.0, 101.0)))
+    assert named(away)["bad_value"] == ("refused", [0])
+    assert named(away)["no_quote"] == ("fallback", [0])
+    late = cost([fill(time_ns=end)])
+    assert late.orders.num_rows == 0
+    assert named(late)["bad_value"] == ("refused", [0])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_quote_age_ns": -1},
+        {"clock_ahead_ns": {"v": 2**63 - 1}},
+        {"markouts_ns": (0,)},
+        {"markouts_ns": (2**62,)},
+    ],
+)
+def test_rules_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        CostRules(**wrong)
 
 
 def test_a_fee_in_a_third_asset_is_converted_at_the_time() -> None:

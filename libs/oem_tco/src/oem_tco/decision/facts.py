@@ -171,7 +171,7 @@ class DecisionInputs:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> DecisionInputs:
         """Return the inputs of `to_record`; KeyError, TypeError or ValueError if it is not one."""
-        made = dict(record["candidate"])
+        made = _typed(record, "candidate", _CANDIDATE)
         made["side"] = Side(made["side"])
         made["kind"] = CandidateKind(made["kind"])
         made["quantity"] = Decimal(made["quantity"])
@@ -180,8 +180,9 @@ class DecisionInputs:
             made[name] = float(made[name])
         if made.get("nothing_edge_bps") is not None:
             made["nothing_edge_bps"] = float(made["nothing_edge_bps"])
-        risk = record["risk"]
-        compliance = dict(record["compliance"])
+        risk = _typed(record, "risk", {"allowed": bool, "kill_switch": str, "margins": dict})
+        compliance = _typed(record, "compliance", _COMPLIANCE)
+        stress = _typed(record, "stress", {})
         compliance["licence_features"] = frozenset(compliance["licence_features"])
         if compliance.get("licence_days_left") is not None:
             compliance["licence_days_left"] = float(compliance["licence_days_left"])
@@ -195,5 +196,30 @@ class DecisionInputs:
                 risk["kill_switch"],
             ),
             ComplianceFacts(**compliance),
-            StressFacts(**{name: float(value) for name, value in record["stress"].items()}),
+            StressFacts(**{name: float(value) for name, value in stress.items()}),
         )
+
+
+_CANDIDATE: dict[str, type] = {
+    "decision_time_ns": int,
+    **dict.fromkeys(
+        ("candidate_id", "strategy", "profile", "symbol", "venue", "order_type", "scheduler",
+         "group"), str,
+    ),
+}  # fmt: skip
+_COMPLIANCE: dict[str, type] = {
+    **dict.fromkeys(("licence_valid", "kyc_ok", "aml_ok"), bool),
+    "mode": str,
+}
+
+
+def _typed(record: Mapping[str, Any], name: str, types: Mapping[str, type]) -> dict[str, Any]:
+    """Return a part of a record; TypeError where a field is of another type than was written."""
+    part = record[name]
+    if not isinstance(part, Mapping):
+        raise TypeError(f"{name} is no object")
+    for cell, kind in types.items():
+        # a word where a flag stood would count as true, and a flag is an int to Python
+        if type(part[cell]) is not kind:
+            raise TypeError(f"{name}.{cell} is no {kind.__name__}")
+    return dict(part)

@@ -25,7 +25,8 @@ class Reason(enum.StrEnum):
     """Why a candidate is not accepted; the reference page is generated from these."""
 
     NOT_A_NUMBER = "not_a_number"
-    """A number is not finite, the probability not in [0, 1], or an error or a time negative."""
+    """A number is not finite, the probability not in [0, 1], an error or a latency negative, or the
+    time of the decision beyond 64 bits of nanoseconds."""
     ESTIMATE = "estimate"
     """The cost estimate is of another symbol, side or quantity."""
     NET_EDGE = "net_edge"
@@ -95,11 +96,11 @@ class Decision:
             "verdict": self.verdict.value,
             "reasons": [reason.value for reason in self.reasons],
             "margins": {name: number_text(room) for name, room in self.margins.items()},
-            "net_edge_bps": self.net_edge_bps,
-            "net_edge_low_bps": self.net_edge_low_bps,
-            "stressed_net_edge_bps": self.stressed_net_edge_bps,
+            "net_edge_bps": number_text(self.net_edge_bps),
+            "net_edge_low_bps": number_text(self.net_edge_low_bps),
+            "stressed_net_edge_bps": number_text(self.stressed_net_edge_bps),
             "worst_scenario": self.worst_scenario,
-            "score": self.score,
+            "score": number_text(self.score),
         }
 
 
@@ -258,6 +259,8 @@ def _sound(inputs: DecisionInputs) -> bool:
     if made.nothing_edge_bps is not None and not math.isfinite(made.nothing_edge_bps):
         return False
     if not (made.quantity.is_finite() and made.quantity > 0 and cost.notional.is_finite()):
+        return False
+    if not -(2**63) <= made.decision_time_ns < 2**63:
         return False
     low = min(made.edge_sigma_bps, cost.sigma_bps, *numbers[-2:])
     return low >= 0 and cost.low_bps <= cost.high_bps and _finite(inputs.risk.margins)

@@ -13,6 +13,7 @@ from oem_tco.decision.orchestrator import Decision, DecisionOrchestrator, best_o
 from oem_tco.decision.policy import DecisionPolicy
 from oem_tco.errors import ReplayError
 from oem_tco.jsontext import number_text
+from oem_tco.pretrade.estimate import CostEstimate
 
 STEP = "decision.step"
 CHOICE = "decision.choice"
@@ -54,15 +55,7 @@ def decision_records(
     to recompute the decision. For alternatives use `choice_records`.
     """
     record = inputs.to_record()
-    cost = inputs.estimate
-    tco = {
-        "expected_bps": number_text(cost.expected_bps),
-        "low_bps": number_text(cost.low_bps),
-        "high_bps": number_text(cost.high_bps),
-        "confidence": number_text(cost.confidence),
-        "provenance": cost.provenance.value if cost.components else "",
-        "schedule_version": cost.schedule_version,
-    }
+    tco = _figures(inputs.estimate)
     identity = {"decision_id": decision.decision_id}
     steps = [
         (STEP, {**identity, "step": name, "facts": record[name], "tco": tco}) for name in _STEPS
@@ -74,6 +67,17 @@ def decision_records(
         "policy": policy.model_dump(mode="json"),
     }
     return [*steps, (VERDICT, verdict)]
+
+
+def _figures(cost: CostEstimate) -> dict[str, Any]:
+    return {
+        "expected_bps": number_text(cost.expected_bps),
+        "low_bps": number_text(cost.low_bps),
+        "high_bps": number_text(cost.high_bps),
+        "confidence": number_text(cost.confidence),
+        "provenance": cost.provenance.value if cost.components else "",
+        "schedule_version": cost.schedule_version,
+    }
 
 
 def choice_records(
@@ -109,7 +113,9 @@ def replay(records: Iterable[tuple[str, str, Mapping[str, Any]]]) -> ReplayResul
     """Recompute every logged decision from its own inputs and policy, and every choice.
 
     A decision that says another of its group was better must be named by a choice in which that
-    is so: a log in which it stands alone differs.
+    is so: a log in which it stands alone differs. The steps before a verdict must hold the facts
+    and cost figures that it was made from, each step once; steps without a verdict are those of a
+    process that ended before it had decided, and are passed over.
 
     Args:
         records: (where, kind, body) of log records; other kinds are passed over.
@@ -119,7 +125,9 @@ def replay(records: Iterable[tuple[str, str, Mapping[str, Any]]]) -> ReplayResul
     """
     replayed = _Replay()
     for where, kind, body in records:
-        if kind == VERDICT:
+        if kind == STEP:
+            replayed.step(where, body)
+        elif kind == VERDICT:
             replayed.verdict(where, body)
         elif kind == CHOICE:
             replayed.choice(where, body)
@@ -144,6 +152,8 @@ class _Logged:
     where: str
     fields: dict[str, Any]
     fresh: Decision
+    group: str
+    rank_by: str
 
 
 class _Replay:
@@ -154,6 +164,10 @@ class _Replay:
         self._choices = 0
         self._differences: list[Difference] = []
         self._waiting: dict[str, _Logged] = {}
+        self._steps: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+
+    def step(self, where: str, body: Mapping[str, Any]) -> None:
+        self._steps.setdefault(str(body.get("decision_id")), []).append((where, body))
 
     def verdict(self, where: str, body: Mapping[str, Any]) -> None:
         self._checked += 1
@@ -161,9 +175,17 @@ class _Replay:
             inputs = DecisionInputs.from_record(body["inputs"])
             policy = DecisionPolicy.model_validate(body["policy"])
             logged = {name: body[name] for name in _FIELDS}
-        except (KeyError, TypeError, ValueError, ValidationError, ArithmeticError) as error:
+            tco = body["tco"]
+        except (
+            KeyError, TypeError, ValueError, AttributeError, ValidationError, ArithmeticError,
+        ) as error:  # fmt: skip
             raise _unreadable(where, error) from None
-        one = _Logged(where, logged, DecisionOrchestrator(policy).decide(inputs))
+        fresh = DecisionOrchestrator(policy).decide(inputs)
+        one = _Logged(where, logged, fresh, inputs.candidate.group, policy.rank_by.value)
+        figures = _figures(inputs.estimate)
+        if tco != figures:
+            self._differences.append(Difference(where, "tco", tco, figures))
+        self._held(where, str(logged["decision_id"]), inputs.to_record(), figures)
         if inputs.candidate.group:
             # its choice, if it had one, stands after it
             name = str(logged["decision_id"])
@@ -190,7 +212,13 @@ class _Replay:
             beaten = one.fresh.accepted and one.fresh is not best
             self._compare(one, lost(one.fresh) if beaten else one.fresh)
         found = {one.fresh.decision_id: one.fresh.score for one in members}
-        recomputed = (("taken", taken, best.decision_id if best else ""), ("scores", scores, found))
+        recomputed: list[tuple[str, object, object]] = [
+            ("taken", taken, best.decision_id if best else ""),
+            ("scores", scores, found),
+        ]
+        for one in members[:1]:
+            recomputed.append(("group", body.get("group"), one.group))
+            recomputed.append(("rank_by", body.get("rank_by"), one.rank_by))
         self._differences += [
             Difference(where, name, logged, fresh)
             for name, logged, fresh in recomputed
@@ -201,6 +229,24 @@ class _Replay:
         for name in list(self._waiting):
             self._alone(name)
         return ReplayResult(self._checked, tuple(self._differences), self._choices)
+
+    def _held(
+        self, where: str, name: str, facts: Mapping[str, Any], figures: dict[str, Any]
+    ) -> None:
+        """Hold the steps that led to a verdict to what it was made from."""
+        steps = self._steps.pop(name, [])
+        for place, body in steps:
+            step = body.get("step")
+            wanted = facts.get(step) if isinstance(step, str) else None
+            for field, logged, fresh in (
+                (f"{step}.facts", body.get("facts"), wanted),
+                (f"{step}.tco", body.get("tco"), figures),
+            ):
+                if logged != fresh:
+                    self._differences.append(Difference(place, field, logged, fresh))
+        names = [body.get("step") for _, body in steps]
+        if steps and names != list(_STEPS):
+            self._differences.append(Difference(where, "steps", names, list(_STEPS)))
 
     def _alone(self, name: str) -> None:
         """Compare what no choice named: it was decided alone, and must say so."""

@@ -17,6 +17,9 @@ from oem_tco.inputs.fixed import Bools, Fixed, decode_fixed, empty_fixed
 from oem_tco.inputs.read import InputTable
 from oem_tco.inputs.schema import SCHEMAS, Column, Presence
 
+LATEST_NS = 4_500_000_000 * 10**9
+"""Instants further from 1970, either way, are refused: differences of all others fit an int64."""
+
 
 @dataclass(frozen=True, slots=True)
 class Coded:
@@ -135,6 +138,13 @@ class Decoder:
                 remedy="give nanoseconds, or a timestamp with unit and time zone",
             )
         self.refuse(FindingCode.BAD_VALUE, name, "not an instant", np.flatnonzero(bad))
+        if len(ints) and (int(ints.max()) > LATEST_NS or int(ints.min()) < -LATEST_NS):
+            far = present & ((ints > LATEST_NS) | (ints < -LATEST_NS))
+            self.refuse(
+                FindingCode.BAD_VALUE, name, "not an instant of the years 1827 to 2112",
+                np.flatnonzero(far),
+            )  # fmt: skip
+            ints = np.clip(ints, -LATEST_NS, LATEST_NS)
         if column.presence is Presence.REQUIRED and not present.all():
             self._missing(name, np.flatnonzero(~present & ~bad))
         return ints, present

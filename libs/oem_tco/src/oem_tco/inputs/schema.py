@@ -144,7 +144,7 @@ venue   | name     |            | optional | venue; empty: every venue
 
 _VOLUME = """
 symbol  | name     |            | required | symbol
-time_ns | time     | UTC ns     | required | when it traded; for bars the end of the bar
+time_ns | time     | UTC ns     | required | when it traded; for bars their last instant, before midnight for the last of a day
 price   | decimal+ | quote/base | required | price of the trade, or the bar's own VWAP
 volume  | decimal+ | base       | required | traded quantity
 venue   | name     |            | optional | venue; empty: every venue

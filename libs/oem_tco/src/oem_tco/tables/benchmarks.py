@@ -217,6 +217,8 @@ def _rationals(
 class TimeAverage:
     """Averages of the mid over time; crossed quotes do not count, the one before them holds on.
 
+    A mid holds as long as the book's rules allow; a span with a longer gap has no average.
+
     Args:
         quotes: The quotes.
     """
@@ -225,14 +227,19 @@ class TimeAverage:
         self._quotes = quotes
 
     def twap(self, venue: str, symbol: str, start: Ints, stop: Ints) -> list[Rational]:
-        """Return the average mid of every span; none where no quote is known at its start."""
+        """Return the average mid of every span; none where the mid is not known all through it."""
         times, mid = self._quotes.mids(venue, symbol)
         if not len(times):
             return [(0, 0)] * len(start)
         sums = PrefixSums(mid.ints[:-1], np.diff(times))
         first = np.searchsorted(times, start, side="right") - 1
         last = np.searchsorted(times, stop, side="right") - 1
-        known = (first >= 0) & (start - times[first] <= self._quotes.max_age_ns)
+        longest = self._quotes.max_age_ns
+        known = (first >= 0) & (start - times[first] <= longest)
+        gaps = np.append(0, np.cumsum(np.diff(times) > longest))
+        known &= (gaps[np.maximum(last, 0)] == gaps[np.maximum(first, 0)]) & (
+            stop - times[np.maximum(last, 0)] <= longest
+        )
         inner = sums.between(np.maximum(first, 0), np.maximum(last, 0))
         before = (start - times[first]).tolist()
         after = (stop - times[last]).tolist()

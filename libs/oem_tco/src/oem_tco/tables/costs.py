@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from oem_tco.errors import InputError
 from oem_tco.inputs.decode import Coded
 from oem_tco.inputs.findings import FindingCode, Findings, Treatment
 from oem_tco.inputs.fixed import Bools
@@ -71,6 +72,25 @@ class CostRules:
     fees: FeeRules = field(default_factory=FeeRules)
     benchmarks: tuple[Benchmark, ...] = ()
     markouts_ns: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_quote_age_ns <= _LONGEST_NS:
+            raise _too_long("max_quote_age_ns", self.max_quote_age_ns, "0")
+        for venue, ahead in self.clock_ahead_ns.items():
+            if not -_LONGEST_NS <= ahead <= _LONGEST_NS:
+                raise _too_long(f"clock_ahead_ns of {venue}", ahead, "minus a year")
+        for horizon in self.markouts_ns:
+            if not 0 < horizon <= _LONGEST_NS:
+                raise _too_long("markouts_ns", horizon, "1")
+
+
+_LONGEST_NS = 366 * 86_400 * 10**9
+
+
+def _too_long(name: str, value: int, least: str) -> InputError:
+    return InputError(
+        f"{name} is {value}", where=name, remedy=f"give nanoseconds, from {least} to a year"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -113,7 +113,7 @@ class TimedTable:
 
     def rows(self, ranks: Ints) -> Ints:
         """Return the rows of the table that ranks stand for; -1 stays."""
-        if self._rows is None:
+        if self._rows is None or not len(self._rows):
             return ranks
         return np.where(ranks >= 0, self._rows[ranks], -1)
 
