@@ -44,7 +44,7 @@ def trusted_anchors(paths: LicensePaths, keyring: Keyring) -> AnchorSet | None:
             )
         return None
     found: AnchorSet | None = None
-    for record in read_journal(path, keyring, {INSTALLED}):
+    for record in read_journal(path, keyring, {INSTALLED}, strict=True):
         try:
             found = AnchorSet.from_payload(str(record.body.get("payload")).encode())
         except MalformedError as error:

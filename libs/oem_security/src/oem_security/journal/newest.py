@@ -10,6 +10,8 @@ from typing import Any
 from oem_security.errors import InputError
 from oem_security.files import open_regular
 from oem_security.journal.epoch import state_of
+from oem_security.journal.head import Head, read_head
+from oem_security.journal.reader import hold
 from oem_security.journal.record import Record, record_of
 from oem_security.journal.scan import Scan, check_and_keep, cut_short, first_of, scan_alone
 from oem_security.journal.segments import WHAT, closed_segments, open_segment, segment_path
@@ -24,7 +26,8 @@ def read_newest(
     """Yield the records of a journal segment by segment, the newest segment first.
 
     In a log of years the older segments are not read. Each segment is verified by itself, and is
-    the one that the newer one continues; within it the records come as they were written.
+    the one that the newer one continues; within it the records come as they were written. The end
+    of the newest one is held against the head of the log.
 
     Args:
         path: The journal.
@@ -32,11 +35,12 @@ def read_newest(
         kinds: Only these kinds; None for all.
 
     Raises:
-        JournalError: A record does not hold, or an older file stands in the log's place; the
-            error names the line.
+        JournalError: A record does not hold, the log was cut, or an older file stands in its
+            place; the error names the line.
         InputError: There is no such journal.
     """
     begins: tuple[str, int, str] | None = None  # key, number and link that the newer one states
+    head: Head | None = None
     for number in range(_newest(path, keyring), 0, -1):
         stream, name = open_segment(path, number)
         state, first = Scan(), None
@@ -44,12 +48,16 @@ def read_newest(
             for block in scan_alone(stream, name, state, keyring, check_and_keep):
                 if first is None:
                     first = block
+                    if begins is None and state.keys is not None:
+                        head = read_head(path, state.keys)
                     if state.epoch != number:
                         state.lines = 0
                         raise state.failed(0, f"it is of epoch {state.epoch}, expected {number}")
                 for value in block.records:
                     if kinds is None or value["kind"] in kinds:
                         yield record_of(value)
+        if begins is None:
+            hold(path, state, head, strict=False)
         if begins not in (None, (state.sealed, state.records, state.link)):
             raise state.failed(0, "the next segment does not continue this one")
         if first is None or state.public is None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from oem_security.errors import JournalError
 from oem_security.journal.epoch import state_at
-from oem_security.journal.head import read_head, require_head
-from oem_security.journal.record import Record
-from oem_security.journal.scan import Checker, Scan, check_serially, scan, scan_blocks
+from oem_security.journal.head import Head, read_head, require_head
+from oem_security.journal.record import Record, record_of
+from oem_security.journal.scan import Checker, Scan, check_and_keep, check_serially, scan_blocks
 from oem_security.journal.segments import RECOVERED, closed_segments, segment_path
 from oem_security.journal.workers import Workers
 from oem_security.keys.keyring import Keyring
@@ -48,21 +48,63 @@ class JournalReport:
 
 
 def read_journal(
-    path: Path, keyring: Keyring, kinds: Collection[str] | None = None
+    path: Path,
+    keyring: Keyring,
+    kinds: Collection[str] | None = None,
+    *,
+    strict: bool = False,
 ) -> Iterator[Record]:
     """Yield the records of a journal, each verified before it is handed out.
+
+    At its end the log is held against its head: one that was cut is refused. Whoever acts on the
+    last word of a log therefore reads it to its end first.
 
     Args:
         path: The journal.
         keyring: The keyring it was written with.
         kinds: Only these kinds; None for all.
+        strict: The head must be there, and the log in its own place.
 
     Raises:
-        JournalError: A record does not hold; the error names the line.
+        JournalError: A record does not hold, or the log was cut; the error names the line.
+        InputError: There is no such journal.
     """
-    for record in scan(path, keyring):
-        if kinds is None or record.kind in kinds:
-            yield record
+    state = Scan()
+    head: Head | None = None
+    for block in scan_blocks(path, keyring, state, check_and_keep):
+        if head is None and state.keys is not None:
+            head = read_head(path, state.keys)  # before the rest: a writer may go on meanwhile
+        for value in block.records:
+            if kinds is None or value["kind"] in kinds:
+                yield record_of(value)
+    hold(path, state, head, strict=strict)
+    if strict and state.keys is not None:
+        _require_place(path, keyring, state.keys.journal_id)
+
+
+def hold(path: Path, state: Scan, head: Head | None, *, strict: bool) -> Head | None:
+    """Hold a journal that was read to its end against its head, and return that.
+
+    Args:
+        path: The journal.
+        state: Where the reading ended.
+        head: The head as it was when the reading began.
+        strict: It must be there once the journal has begun.
+
+    Raises:
+        JournalError: It is missing, or the log is shorter than it was, or a closed one changed.
+    """
+    if state.keys is None:
+        return None
+    begun = state.state is None or state.state.begun
+    if head is not None:
+        after = read_head(path, state.keys)
+        if after is not None and after != head:
+            # a writer opened or closed the log meanwhile: what was known before must be there
+            head = replace(head, closed=False)
+    if head is not None or (strict and begun):
+        require_head(path, head, state.records)
+    return head
 
 
 def verify_journal(
@@ -98,12 +140,7 @@ def verify_journal(
             where=str(path),
             remedy="a journal begins with its opening record: restore it from a backup",
         )
-    if strict or head is not None:
-        after = read_head(path, state.keys)
-        if head is not None and after is not None and after != head:
-            # a writer opened or closed the log meanwhile: what was known before must be there
-            head = replace(head, closed=False)
-        require_head(path, head, state.records)
+    head = hold(path, state, head, strict=strict)
     if strict:
         _require_place(path, keyring, state.keys.journal_id)
     if strict and state.torn and head is not None and head.closed:

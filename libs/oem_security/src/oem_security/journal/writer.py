@@ -145,6 +145,7 @@ class Journal:
     ) -> None:
         if before == 0:
             self.note(OPENED, self._segments.opening_record(subject))
+            self._know(self.records, closed=False)  # whoever has begun has a head
             self._segments.begun(subject)
         elif head is None:
             self.note(RECOVERED, {"head": "missing", "records": before})
@@ -152,7 +153,8 @@ class Journal:
             self.note(RECOVERED, {"kept_in": torn[0], "bytes": torn[1]})
         if self._keys.active.epoch != self._segments.state.current.ring:
             self.rotate()
-        self._know(self.records, closed=False)
+        if self._known != self.records:
+            self._know(self.records, closed=False)
 
     @property
     def poisoned(self) -> bool:

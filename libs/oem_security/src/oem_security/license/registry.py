@@ -72,7 +72,7 @@ def read_registry(path: Path, keyring: Keyring) -> Registry:
     """
     if not path.exists():
         return Registry()
-    return fold(read_journal(path, keyring), str(path))
+    return fold(read_journal(path, keyring, strict=True), str(path))
 
 
 def fold(records: Iterable[Record], where: str = "registry") -> Registry:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from oem_security.errors import InputError
+from oem_security.journal.epoch import STATE_DIR, state_at
 from oem_security.journal.reader import read_journal
 from oem_security.journal.writer import Journal
 from oem_security.keys.keyring import Keyring
@@ -16,10 +17,11 @@ REVOKED = "token.revoked"
 class RevokedTokens:
     """The identifiers of revoked tokens, read again when their log has changed.
 
-    A log that does not hold raises on the next look, so that nothing is granted on its word.
+    A log that does not hold, was cut or deleted raises on the next look, so that nothing is
+    granted on its word.
 
     Args:
-        path: The log; where there is none, nothing is revoked.
+        path: The log; where there never was one, nothing is revoked.
         keyring: The site's keyring.
     """
 
@@ -28,6 +30,7 @@ class RevokedTokens:
         self._keyring = keyring
         self._seen: tuple[int, int, int] | None = None
         self._ids: frozenset[str] = frozenset()
+        self._none_at = -1
 
     def __contains__(self, token_id: object) -> bool:
         return token_id in self._current()
@@ -42,7 +45,7 @@ class RevokedTokens:
         try:
             found = self._path.stat()
         except FileNotFoundError:
-            if self._seen is not None:
+            if self._seen is not None or self._was_there():
                 raise InputError(
                     "the log of revoked tokens is gone",
                     where=str(self._path),
@@ -51,10 +54,27 @@ class RevokedTokens:
             return self._ids
         mark = (found.st_mtime_ns, found.st_size, found.st_ino)
         if mark != self._seen:
-            records = read_journal(self._path, self._keyring, kinds={REVOKED})
+            records = read_journal(self._path, self._keyring, kinds={REVOKED}, strict=True)
             self._ids = frozenset(str(record.body["token"]) for record in records)
             self._seen = mark
         return self._ids
+
+    def _was_there(self) -> bool:
+        """Tell whether the keyring knows a log that began here; looked up when its folder changes.
+
+        Asked at each token where nothing was ever revoked, so it must cost little.
+        """
+        try:
+            stamp = (self._keyring.directory / STATE_DIR).stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+        if stamp == self._none_at:
+            return False
+        known = state_at(self._keyring.directory, self._path, whole_only=True)
+        if known is not None and known.begun:
+            return True
+        self._none_at = stamp
+        return False
 
 
 def revoke_token(
