@@ -15,6 +15,7 @@ from oem_tco import (
     FillRow,
     InputError,
     InputTable,
+    Liquidity,
     OrderRow,
     Side,
     TableCosts,
@@ -219,6 +220,22 @@ def test_a_venue_clock_that_is_behind_is_named_or_put_right() -> None:
 def rates(*rows: tuple[str, str, int, str]) -> InputTable:
     names = ("asset", "currency", "time_ns", "rate")
     return read_table("rates", pa.table({n: [r[i] for r in rows] for i, n in enumerate(names)}))
+
+
+@pytest.mark.parametrize("write", [str.upper, str.title])
+def test_words_mean_the_same_in_any_case(write: Any) -> None:
+    # many venues write SELL and Maker; a sale must not be costed as a buy
+    rows = [order(side=Side.SELL, market="linear"), order(order_id="o2", market="linear")]
+    done = [fill(), fill(fill_id="f2", order_id="o2", liquidity=Liquidity.MAKER)]
+    made, filled = orders_of(rows), fills_of(done)
+    plain = cost_tables(TcoTables(made, filled))
+    for column in ("side", "market", "order_type"):
+        made = blank(made, column, 0, write(made.arrow().column(column)[0].as_py()))
+    filled = blank(filled, "liquidity", 1, write("maker"))
+    loud = cost_tables(TcoTables(made, filled))
+    assert loud.orders.equals(plain.orders)
+    assert loud.fills.equals(plain.fills)
+    assert loud.orders.column("side").to_pylist() == ["sell", "buy"]
 
 
 @pytest.mark.parametrize("end", [2**63 - 1, -(2**63), 4_500_000_001 * 10**9])

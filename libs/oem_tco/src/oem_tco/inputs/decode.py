@@ -46,6 +46,14 @@ class Coded:
         code = int(self.codes[row])
         return self.words[code] if code >= 0 else ""
 
+    def lower(self) -> Coded:
+        """Return the same column in lower case; venues write their words in any."""
+        words = tuple(sorted({word.lower() for word in self.words}))
+        if words == self.words:
+            return self
+        moved = np.array([*(words.index(w.lower()) for w in self.words), -1], np.int32)
+        return Coded(moved[self.codes], words)
+
     def lookup(self, values: dict[str, Any], otherwise: Any) -> npt.NDArray[Any]:
         """Return a value for every row, by its word."""
         known = [values.get(word, otherwise) for word in self.words]
@@ -150,13 +158,14 @@ class Decoder:
         return ints, present
 
     def coded(self, name: str) -> Coded:
-        """Return a text column; a required one without empty cells."""
+        """Return a text column; words of a closed set in lower case, whatever they came in."""
         column, array = self._array(name)
         if array is None:
             return Coded(np.full(self.table.rows, -1, np.int32), ())
         coded = code_text(array)
         if column.words:
-            known = np.array([w.lower() in column.words for w in coded.words] + [True], np.bool_)
+            coded = coded.lower()
+            known = np.array([w in column.words for w in coded.words] + [True], np.bool_)
             unknown = np.zeros(0, np.bool_) if known.all() else ~known[coded.codes]
             if unknown.any():
                 text = f"none of {', '.join(column.words)}"
