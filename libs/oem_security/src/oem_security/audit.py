@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from oem_security.anchors.chain import open_first
 from oem_security.anchors.trusted import vendor_pins
 from oem_security.envelope.dsse import open_envelope, payload_type_of
 from oem_security.envelope.policy import PayloadType, Pins, Role, envelope_mac, site_pins
 from oem_security.envelope.seal import SEAL_SUFFIX, verify_file
 from oem_security.errors import JournalError, OemSecurityError
-from oem_security.files import lock
+from oem_security.files import is_locked, open_sized, read_bounded
 from oem_security.journal.epoch import known_journals, state_of
 from oem_security.journal.head import HEAD_SUFFIX
 from oem_security.journal.reader import verify_journal
@@ -23,6 +23,8 @@ from oem_security.license.opening import load_anchors
 from oem_security.license.paths import LicensePaths
 
 _SKIPPED = {"secrets"}
+_MAX_BYTES = 128 << 20
+_OF_VENDOR = (PayloadType.LICENSE, PayloadType.REVOCATIONS, PayloadType.BUNDLE_MANIFEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,17 @@ def audit_site(root: Path, keyring: Keyring, paths: Iterable[Path] = ()) -> Audi
         root: The site.
         keyring: The site's keyring.
         paths: Files or folders to verify; empty verifies the whole site but its secrets.
+
+    Raises:
+        InputError: There is no such file, or it is a device or a pipe.
     """
     findings = []
     for path in _files(root, tuple(paths)):
-        kind = _kind(path)
+        try:
+            kind = _kind(path)
+        except OSError as error:
+            findings.append(_unreadable(path, root, error))
+            continue
         if kind is not None:
             findings.append(_verify(path, kind, root, keyring))
     if not paths:
@@ -104,6 +113,7 @@ def _files(root: Path, paths: tuple[Path, ...]) -> list[Path]:
         if path.is_dir():
             found.update(p for p in path.rglob("*") if p.is_file())
         else:
+            open_sized(path)[1].close()
             found.add(path)
             sidecar = path.with_name(path.name + SEAL_SUFFIX)
             if sidecar.is_file():
@@ -161,7 +171,17 @@ def _sealed(sidecar: Path) -> Path:
 
 
 def _head(path: Path) -> bytes:
-    return path.read_bytes() if path.stat().st_size <= 64 << 20 else b""
+    return path.read_bytes() if path.stat().st_size <= _MAX_BYTES else b""
+
+
+def _unreadable(path: Path, root: Path, error: OSError) -> Finding:
+    return Finding(
+        str(_relative(path, root)),
+        "file",
+        f"it cannot be read: {error.strerror or error}",
+        str(path),
+        "check its permissions",
+    )
 
 
 def _verify(path: Path, kind: str, root: Path, keyring: Keyring) -> Finding:
@@ -186,10 +206,12 @@ def _verify(path: Path, kind: str, root: Path, keyring: Keyring) -> Finding:
         return Finding(name, kind, _open(path, root, keyring))
     except OemSecurityError as error:
         return Finding(name, kind, error.what, error.where or name, error.remedy)
+    except OSError as error:
+        return _unreadable(path, root, error)
 
 
 def _open(path: Path, root: Path, keyring: Keyring) -> str:
-    data = path.read_bytes()
+    data = read_bounded(path, _MAX_BYTES, what="envelope")
     payload_type = payload_type_of(data)
     if payload_type is None:
         raise OemSecurityError(
@@ -197,25 +219,25 @@ def _open(path: Path, root: Path, keyring: Keyring) -> str:
             where=str(path),
             remedy="restore the file from a backup",
         )
+    if payload_type is PayloadType.ANCHORS:
+        return f"anchors, version {open_first(data).version}, signed by enough of their own roots"
     pins, also = _pins(payload_type, root, keyring)
     verified = open_envelope(data, payload_type, pins, also=also)
     return f"{payload_type.name.lower()}, signed by {', '.join(r.value for r in verified.key_ids)}"
 
 
 def _pins(payload_type: PayloadType, root: Path, keyring: Keyring) -> tuple[Pins, tuple[Role, ...]]:
-    if payload_type not in (PayloadType.LICENSE, PayloadType.REVOCATIONS):
+    if payload_type not in _OF_VENDOR:
         return site_pins(keyring), ()
     pins, also = vendor_pins(load_anchors(LicensePaths(root / "var" / "licenses"), keyring))
+    if payload_type is PayloadType.BUNDLE_MANIFEST:
+        return pins, ()  # its third signature is not asked for
     device = tuple(envelope_mac(e) for e in keyring.usable(Purpose.DEVICE))
     return {**pins, Role.DEVICE_MAC: device}, also
 
 
 def _being_written(path: Path) -> bool:
-    handle = lock(path.with_name(path.name + ".lock"))
-    if handle is None:
-        return True
-    os.close(handle)
-    return False
+    return is_locked(path.with_name(path.name + ".lock"))
 
 
 def _relative(path: Path, root: Path) -> Path:

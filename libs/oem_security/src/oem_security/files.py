@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +19,9 @@ PRIVATE_DIR = 0o700
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_SHOWN, _RANDOM = 40, 8
+"""A temporary file is named by so many characters of its target, and so many random bytes."""
+_TRIES, _PAUSE_S = 50, 0.004
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -33,7 +38,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = f"{path.parent}/.{path.name[:40]}.{os.urandom(8).hex()}"
+        temporary = f"{path.parent}/.{path.name[:_SHOWN]}.{os.urandom(_RANDOM).hex()}"
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOEXEC, PRIVATE_FILE)
         with os.fdopen(handle, "wb") as stream:
             os.fchmod(stream.fileno(), mode)
@@ -121,6 +126,36 @@ def open_regular(path: Path, *, what: str) -> BinaryIO:
     return stream
 
 
+def open_sized(path: Path) -> tuple[int, io.FileIO]:
+    """Open a regular file, also through a link, and return its size with it.
+
+    Raises:
+        InputError: There is no such file, or it is a folder, a device or a pipe.
+        StorageError: It cannot be read.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(
+            "there is no such file", where=str(path), remedy="restore it or correct the path"
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"the file cannot be read: {error.strerror or error}",
+            where=str(path),
+            remedy="check the path and its permissions",
+        ) from error
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)
+        raise InputError(
+            "there is no such file, but a folder, a device or a pipe",
+            where=str(path),
+            remedy="restore it or correct the path",
+        )
+    return found.st_size, io.FileIO(handle, "rb")
+
+
 def require_regular(path: Path, *, what: str) -> None:
     """Refuse a path at which no such file can be; that nothing is there yet is no objection.
 
@@ -167,10 +202,71 @@ def require_private(path: Path) -> None:
         )
 
 
+def require_unwritable(directory: Path) -> None:
+    """Refuse a folder of secrets in which others can put files of their own.
+
+    Raises:
+        StorageError: Group or others may write in it.
+    """
+    if os.name != "posix":
+        return
+    mode = directory.stat().st_mode
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise StorageError(
+            f"others can write in a folder of secrets (mode {stat.S_IMODE(mode):o})",
+            where=str(directory),
+            remedy="run chmod 700 on it, and restore what is in it from a backup if somebody "
+            "else may have changed it",
+        )
+
+
+def sweep(path: Path) -> None:
+    """Overwrite and remove what crashes left of `write_atomic` beside a secret file.
+
+    Only for who holds the lock under which the file is written.
+    """
+    begin = f".{path.name[:_SHOWN]}."
+    with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
+        left = [
+            Path(entry)
+            for entry in entries
+            if entry.name.startswith(begin)
+            and len(entry.name) == len(begin) + 2 * _RANDOM
+            and entry.is_file(follow_symlinks=False)
+        ]
+        for file in left:
+            erase(file)
+
+
+def erase(file: Path) -> None:
+    """Overwrite a file and remove it; copies that the disk keeps elsewhere are out of reach."""
+    handle = os.open(file, os.O_WRONLY | _NOFOLLOW | _CLOEXEC)
+    try:
+        os.pwrite(handle, bytes(os.fstat(handle).st_size), 0)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    file.unlink()
+
+
 @contextlib.contextmanager
-def exclusive(path: Path, *, what: str) -> Iterator[None]:
-    """Hold an exclusive advisory lock on `path` (made when missing) or refuse at once."""
+def exclusive(path: Path, *, what: str, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold an exclusive advisory lock on `path` (made when missing), or refuse.
+
+    Args:
+        path: The lock file.
+        what: What is being changed, for the error message.
+        wait_s: How long to wait for another process to end its change.
+
+    Raises:
+        StateError: Another process holds it.
+        StorageError: The lock file cannot be made.
+    """
     handle = lock(path)
+    end = time.monotonic() + wait_s
+    while handle is None and time.monotonic() < end:
+        time.sleep(_PAUSE_S)
+        handle = lock(path)
     if handle is None:
         raise StateError(
             f"another process is changing the {what}",
@@ -184,14 +280,65 @@ def exclusive(path: Path, *, what: str) -> Iterator[None]:
 
 
 def lock(path: Path) -> int | None:
-    """Take an exclusive advisory lock and return its descriptor, or None if somebody holds it."""
+    """Take an exclusive advisory lock and return its descriptor, or None if somebody holds it.
+
+    Who only looks whether it is held (`is_locked`) is waited for.
+
+    Raises:
+        StorageError: The lock file cannot be made.
+    """
     import fcntl
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | _CLOEXEC | _NOFOLLOW, PRIVATE_FILE)
+    except OSError as error:
+        raise _no_lock(path, error) from error
+    try:
+        for _ in range(_TRIES):
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return handle
+            # a shared lock beside the other one: it is of somebody who looks
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            time.sleep(_PAUSE_S * (0.5 + os.urandom(1)[0] / 256))
     except BlockingIOError:
+        pass
+    except OSError as error:
         os.close(handle)
-        return None
-    return handle
+        raise _no_lock(path, error) from error
+    os.close(handle)
+    return None
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether somebody holds the lock; nothing is made, and nobody is kept from taking it.
+
+    Raises:
+        StorageError: The lock file cannot be looked at.
+    """
+    import fcntl
+
+    try:
+        handle = os.open(path, os.O_RDONLY | _CLOEXEC | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _no_lock(path, error) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _no_lock(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"the lock cannot be taken: {error.strerror or error}",
+        where=str(path),
+        remedy="check that its folder is there and may be written, and that nothing else has "
+        "its name",
+    )

@@ -12,11 +12,12 @@ from oem_security.envelope.dsse import open_envelope, seal_payload
 from oem_security.envelope.policy import POLICIES, PayloadType, Role, site_pins
 from oem_security.errors import InputError, SealError
 from oem_security.fields import Fields
-from oem_security.files import read_bounded, write_atomic
+from oem_security.files import open_sized, read_bounded, write_atomic
 from oem_security.keys.keyring import Keyring
 from oem_security.strict_json import Json
 
 SEAL_SUFFIX = ".dsse.json"
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,22 @@ def hash_file(path: Path) -> tuple[int, str]:
     """Return size and hexadecimal SHA-384 of a regular file, read once as a stream.
 
     Raises:
-        InputError: There is no such regular file.
+        InputError: There is no such regular file, or it changes while it is read.
+        StorageError: It cannot be read.
     """
-    try:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha384").hexdigest()
-            return stream.tell(), digest
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    size, stream = open_sized(path)
+    digest, buffer, total = hashlib.sha384(), memoryview(bytearray(min(_CHUNK, size + 1))), 0
+    with stream:
+        while total <= size and (got := stream.readinto(buffer)):
+            digest.update(buffer[:got])
+            total += got
+    if total != size:
         raise InputError(
-            "there is no such file", where=str(path), remedy="restore it or correct the path"
-        ) from None
+            "the file changed while it was read",
+            where=str(path),
+            remedy="stop what writes it, then repeat",
+        )
+    return total, digest.hexdigest()
 
 
 def seal_file(
@@ -115,11 +122,16 @@ def verify_file(path: Path, keyring: Keyring) -> SealedFile:
             where=str(path),
             remedy="put each sidecar back beside its own file",
         )
-    size, digest = hash_file(path)
-    if (size, digest) != (sealed.size, sealed.sha384):
+    size, stream = open_sized(path)
+    stream.close()
+    # a file of another size is not read: it may have no end
+    digest = hash_file(path)[1] if size == sealed.size else ""
+    if digest != sealed.sha384:
         raise SealError(
             f"the content is not what was sealed: {size} bytes with SHA-384 {digest[:16]}…, "
-            f"sealed were {sealed.size} bytes with {sealed.sha384[:16]}…",
+            f"sealed were {sealed.size} bytes with {sealed.sha384[:16]}…"
+            if digest
+            else f"the content is not what was sealed: {size} bytes, sealed were {sealed.size}",
             where=str(path),
             remedy="restore the sealed file from a backup; if the change is wanted, seal it anew",
         )

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from oem_security.errors import JournalError, OemSecurityError
 from oem_security.fields import Fields, b64
-from oem_security.files import PRIVATE_FILE, make_private_dir, read_bounded, write_atomic
+from oem_security.files import PRIVATE_FILE, make_private_dir, read_bounded, sweep, write_atomic
 from oem_security.keys.key import Algorithm, PublicKey
 from oem_security.strict_json import loads
 
@@ -124,6 +124,14 @@ def new_state(keys: Path, path: Path, ring: int) -> JournalState:
     state = JournalState(secrets.token_hex(8), relative(keys, path), False, origin, key)
     state.save(keys)
     return state
+
+
+def tidy(keys: Path, state: JournalState) -> None:
+    """Erase what a crash left of the state: a key that outlives its epoch could re-seal it.
+
+    Only for who holds the lock of the journal.
+    """
+    sweep(state_path(keys, state.journal_id))
 
 
 def state_path(keys: Path, journal_id: str) -> Path:

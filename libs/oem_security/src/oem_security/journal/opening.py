@@ -15,7 +15,7 @@ from pathlib import Path
 
 from oem_security.errors import JournalError
 from oem_security.files import write_atomic
-from oem_security.journal.epoch import JournalState, forget, new_state, relative, state_at
+from oem_security.journal.epoch import JournalState, forget, new_state, relative, state_at, tidy
 from oem_security.journal.keys import JournalKeys
 from oem_security.journal.scan import Scan, scan_last
 from oem_security.journal.segments import closed_segments, segment_path
@@ -46,12 +46,18 @@ class Found:
 
 
 def find(path: Path, keyring: Keyring, subject: str) -> Found:
-    """Read the last segment of a journal, or make the state of a new one.
+    """Read the last segment of a journal, or make the state of a new one; for its writer alone.
 
     Raises:
         JournalError: The log does not hold, is not the one that belongs here, or is not in step
             with its state.
     """
+    found = _find(path, keyring, subject)
+    tidy(keyring.directory, found.state)
+    return found
+
+
+def _find(path: Path, keyring: Keyring, subject: str) -> Found:
     scan = Scan()
     if path.exists() and path.stat().st_size:
         scan_last(path, keyring, scan)

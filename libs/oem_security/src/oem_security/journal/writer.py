@@ -110,7 +110,6 @@ class Journal:
             MalformedError: The path is a link, a folder, a device or a pipe.
         """
         require_place(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle = lock(path.with_name(path.name + ".lock"))
         if handle is None:
             raise JournalLockedError(

@@ -18,6 +18,8 @@ from oem_security.files import (
     make_private_dir,
     read_bounded,
     require_private,
+    require_unwritable,
+    sweep,
     write_atomic,
 )
 from oem_security.keys.key import (
@@ -118,18 +120,14 @@ class Keyring:
             StorageError: The disk refused.
         """
         path = directory / KEYRING_FILE
-        if path.exists():
-            raise StateError(
-                "there is a keyring already",
-                where=str(path),
-                remedy="use it, or choose another directory; overwriting keys would orphan "
-                "everything they signed",
-            )
+        _require_none(path)
         now = (clock or SystemClock()).now_ns()
         make_private_dir(directory)
-        epochs = tuple(_new_epoch(p, 1, now, rules) for p in PURPOSES[kind])
-        keyring = cls(directory, kind, os.urandom(8).hex(), epochs)
-        keyring._save()
+        with exclusive(directory / "keyring.lock", what="keyring"):
+            _require_none(path)  # now that nobody else makes one
+            epochs = tuple(_new_epoch(p, 1, now, rules) for p in PURPOSES[kind])
+            keyring = cls(directory, kind, os.urandom(8).hex(), epochs)
+            keyring._save()
         return keyring
 
     @classmethod
@@ -138,11 +136,12 @@ class Keyring:
 
         Raises:
             InputError: There is none, or its file is malformed.
-            StorageError: Others can read it.
+            StorageError: Others can read it, or write in its folder.
         """
         path = directory / KEYRING_FILE
         data = read_bounded(path, _MAX_BYTES, what="keyring", remedy="make one with: oem init")
         require_private(path)
+        require_unwritable(directory)
         fields = Fields(loads(data, what="keyring", max_bytes=_MAX_BYTES), str(path))
         if fields.text("format") != "oem-keyring":
             fields.fail("format", "is not oem-keyring")
@@ -279,6 +278,8 @@ class Keyring:
         return hmac.digest(key, text.encode(), "sha384").hex()
 
     def _save(self) -> None:
+        """Write the keyring; for who holds its lock."""
+        sweep(self.directory / KEYRING_FILE)
         document = {**self._document(), "mac": self._mac()}
         data = json.dumps(document, indent=1).encode() + b"\n"
         write_atomic(self.directory / KEYRING_FILE, data, mode=PRIVATE_FILE)
@@ -302,6 +303,16 @@ class Keyring:
                 for epoch in self.epochs
             ],
         }
+
+
+def _require_none(path: Path) -> None:
+    if path.exists():
+        raise StateError(
+            "there is a keyring already",
+            where=str(path),
+            remedy="use it, or choose another directory; overwriting keys would orphan "
+            "everything they signed",
+        )
 
 
 def _new_epoch(

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from oem_security.errors import LicenseError
-from oem_security.files import lock
+from oem_security.files import is_locked, lock
 
 
 @dataclass(slots=True)
@@ -74,16 +74,7 @@ def take_seat(folder: Path, seats: int) -> Seat:
 
 def seats_taken(folder: Path, seats: int) -> tuple[int, ...]:
     """Return the numbers of the seats that somebody holds now."""
-    taken = []
-    for number in range(1, seats + 1):
-        path = _path(folder, number)
-        if path.exists():
-            handle = lock(path)
-            if handle is None:
-                taken.append(number)
-            else:
-                os.close(handle)
-    return tuple(taken)
+    return tuple(n for n in range(1, seats + 1) if is_locked(_path(folder, n)))
 
 
 def _path(folder: Path, number: int) -> Path:
