@@ -169,6 +169,31 @@ def test_blocks_looked_up_are_the_steps_walked(kind, observations, steps, share,
             assert quick == pytest.approx(plain, rel=1e-12, abs=1e-14)
 
 
+@pytest.mark.parametrize("antithetic", [False, True])
+@pytest.mark.parametrize(("paths", "steps"), [(256, 250), (7, 17), (8, 256), (1, 1), (5, 703)])
+def test_groups_of_steps_followed_side_by_side_are_the_paths_reduced(
+    antithetic, paths, steps
+) -> None:
+    model = risk.GbmModel(0.1, 0.5, 1 / 50, antithetic=antithetic)
+    moves = model.log_returns(np.random.default_rng(paths), paths, steps)
+    assert moves.shape == (paths, steps)
+    quick = model.reduced(np.random.default_rng(paths), paths, steps)
+    if antithetic and paths > 1:
+        centre = (0.1 - 0.5**2 / 2) / 50
+        assert moves[1] - centre == pytest.approx(centre - moves[0], abs=1e-15)
+    for found, plain in zip(quick, reduce_log_returns(moves), strict=True):
+        assert found == pytest.approx(plain, rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize(("volatility", "drift"), [(0.0, 0.1), (0.0, 0.0), (1e-12, -1.0)])
+def test_prices_without_chance_take_the_plain_way(volatility: float, drift: float) -> None:
+    model = risk.GbmModel(drift, volatility, 1 / 50)
+    assert model.reduced(np.random.default_rng(1), 4, 30) is None
+    (block,) = risk.simulate_paths(model, paths=4, steps=50, seed=1)
+    assert block.terminal == pytest.approx(np.full(4, math.exp(drift)))
+    assert block.max_drawdown == pytest.approx(np.full(4, 1 - math.exp(min(drift, 0))), abs=1e-9)
+
+
 def test_stationary_blocks_have_geometric_lengths() -> None:
     index = stationary_indices(
         np.random.default_rng(1), paths=2_000, steps=300, observations=1_000, mean_block=10.0

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from oem_risk.errors import LabProblem, RunCancelled
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
+Reduced = Callable[[np.random.Generator, int, int], tuple[Floats, Floats, Floats] | None]
+"""A model's `reduced(rng, paths, steps)`, where it has one: a shorter way to what
+`reduce_log_returns` makes of its paths; None, with nothing drawn, where it is not shorter."""
 BLOCK_PATHS = 256
 """Paths generated and reduced together; each block has its own seed."""
 _AHEAD = 8
@@ -42,17 +45,6 @@ class PathModel(Protocol):
 
     def log_returns(self, rng: np.random.Generator, paths: int, steps: int) -> Floats:
         """Return log returns of shape (paths, steps); the array belongs to the caller."""
-        ...
-
-
-@runtime_checkable
-class ReducingModel(PathModel, Protocol):
-    """A model that knows a shorter way to what paths are reduced to than their steps."""
-
-    def reduced(
-        self, rng: np.random.Generator, paths: int, steps: int
-    ) -> tuple[Floats, Floats, Floats] | None:
-        """Return what `reduce_log_returns` makes of paths; None, with nothing drawn, if slower."""
         ...
 
 
@@ -161,8 +153,9 @@ def in_order(
 def compute_block(model: PathModel, paths: int, steps: int, seed: int, block: int) -> PathBlock:
     """Return one block of a run."""
     rng = block_rng(seed, block)
-    if isinstance(model, ReducingModel):
-        found = model.reduced(rng, BLOCK_PATHS, steps)
+    reduced: Reduced | None = getattr(model, "reduced", None)
+    if reduced is not None:
+        found = reduced(rng, BLOCK_PATHS, steps)
         if found is not None:
             return PathBlock(block * BLOCK_PATHS, *(column[:paths] for column in found))
     # a slice at a time, drawn and reduced while it is in the cache; an even number of paths, so

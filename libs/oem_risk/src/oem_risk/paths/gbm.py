@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +15,10 @@ import numpy as np
 
 from oem_risk.errors import LabProblem
 from oem_risk.paths.blocks import Floats
+from oem_risk.paths.running import STEPS_AT_A_TIME, RunningPaths, step_order
+
+_MOST_SHIFT = 1e6
+"""Drift of a step in its spreads beyond which spreads are no good unit; 0 spread is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +51,51 @@ class GbmModel:
             )
 
     def log_returns(self, rng: np.random.Generator, paths: int, steps: int) -> Floats:
-        spread = self.volatility * math.sqrt(self.dt)
-        centre = (self.drift - self.volatility**2 / 2) * self.dt
-        if not self.antithetic:
-            # the bits of `rng.normal(centre, spread, ...)`, some percent sooner
-            moves = rng.standard_normal((paths, steps))
-            moves *= spread
-            moves += centre
-            return moves
-        half = rng.normal(0.0, spread, ((paths + 1) // 2, steps))
-        return np.stack([centre + half, centre - half], axis=1).reshape(-1, steps)[:paths]
+        moves = np.empty((paths, steps))
+        for first, table in self._shocks(rng, paths, steps):
+            moves[:, first + step_order(len(table))] = table.T
+        moves *= self._spread
+        moves += self._centre
+        return moves
+
+    def reduced(
+        self, rng: np.random.Generator, paths: int, steps: int
+    ) -> tuple[Floats, Floats, Floats] | None:
+        """Return what `reduce_log_returns` makes of `log_returns`, but for rounding."""
+        # followed in units of a step's spread, which saves a look at each number
+        if self._spread * _MOST_SHIFT <= abs(self._centre):
+            return None
+        shift = self._centre / self._spread
+        running = RunningPaths(paths)
+        for _, table in self._shocks(rng, paths, steps):
+            running.follow(table, shift)
+        return running.prices(self._spread)
+
+    @property
+    def _spread(self) -> float:
+        return self.volatility * math.sqrt(self.dt)
+
+    @property
+    def _centre(self) -> float:
+        return (self.drift - self.volatility**2 / 2) * self.dt
+
+    def _shocks(
+        self, rng: np.random.Generator, paths: int, steps: int
+    ) -> Iterator[tuple[int, Floats]]:
+        """Yield the first of some steps and their normal shocks (steps, paths) in `step_order`.
+
+        All are the same buffer, which stays in a cache.
+        """
+        buffer = np.empty((min(steps, STEPS_AT_A_TIME), paths))
+        for first in range(0, steps, STEPS_AT_A_TIME):
+            table = buffer[: steps - first]
+            if self.antithetic:
+                half = rng.standard_normal((len(table), (paths + 1) // 2))
+                table[:, ::2] = half
+                np.negative(half[:, : paths // 2], out=table[:, 1::2])
+            else:
+                rng.standard_normal(out=table)
+            yield first, table
 
     def mean(self, horizon: float) -> float:
         """Return the expected price over the first, `exp(mu T)`: the control variate."""
