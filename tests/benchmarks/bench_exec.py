@@ -80,6 +80,7 @@ async def _router_submit(folder: Path, url: str) -> list[Result]:
     bare = venue_of(url)
     await bare.instruments()
     exchange = bare._ccxt
+    del exchange.fetch  # ccxt's own again: bare is what ccxt is without this library
     router, store = make_router(
         folder, [venue_of(url)], journal=ListJournal(), metrics=RouterMetrics(CollectorRegistry())
     )

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from oem_exec.ccxt_venue.answers import judge_error
+from oem_exec.ccxt_venue.binance_spot import BinanceSpot
 from oem_exec.ccxt_venue.dialects import ccxt_type, common_params, dialect_of
 from oem_exec.ccxt_venue.loader import load_exchange_class
 from oem_exec.ccxt_venue.market import CcxtMarket
@@ -23,6 +24,7 @@ from oem_exec.ccxt_venue.parse import (
     plain_text,
 )
 from oem_exec.ccxt_venue.table import capabilities_of
+from oem_exec.ccxt_venue.transport import send_directly
 from oem_exec.ccxt_venue.whole import demand_whole
 from oem_exec.errors import BadSettings, VenueUnavailable
 from oem_exec.model.enums import InstrumentKind, RefusalReason, UnknownCause
@@ -121,7 +123,10 @@ class CcxtVenue:
             }
         )
         self._ccxt.has["fetchCurrencies"] = False
+        send_directly(self._ccxt)
         demand_whole(self._ccxt, self._dialect.lists)
+        quick = settings.exchange == "binance" and not linear
+        self._quick = BinanceSpot(self._ccxt) if quick else None
         if settings.base_url:
             self._ccxt.urls["api"] = _moved(self._ccxt.urls["api"], settings.base_url)
         self._instruments: dict[str, Instrument] | None = None
@@ -163,22 +168,8 @@ class CcxtVenue:
     async def place(self, order: Order) -> PlaceAnswer:
         if (why := self._dialect.refuses(order)) is not None:
             return Refused(RefusalReason.NOT_SUPPORTED, why)
-        window_s = self._capabilities.receive_window_s
-        deadline_s = self._clock.now_ns() / 1e9 + window_s
-        params = {
-            **common_params(order, self._dialect.stop_param),
-            **self._dialect.place(order, deadline_s),
-        }
-        price = None if order.price is None else format(order.price, "f")
         try:
-            raw = await self._ccxt.create_order(
-                order.intent.symbol,
-                ccxt_type(order),
-                order.intent.side.value,
-                format(order.quantity, "f"),
-                price,
-                params,
-            )
+            raw = await self._created(order)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - ccxt raises anything on bad bodies
@@ -300,6 +291,25 @@ class CcxtVenue:
 
     async def close(self) -> None:
         await self._ccxt.close()
+
+    async def _created(self, order: Order) -> Any:
+        """Send an order and return what ccxt reads in the answer."""
+        if self._quick is not None and (created := await self._quick.create(order)) is not None:
+            return created
+        window_s = self._capabilities.receive_window_s
+        deadline_s = self._clock.now_ns() / 1e9 + window_s
+        params = {
+            **common_params(order, self._dialect.stop_param),
+            **self._dialect.place(order, deadline_s),
+        }
+        return await self._ccxt.create_order(
+            order.intent.symbol,
+            ccxt_type(order),
+            order.intent.side.value,
+            format(order.quantity, "f"),
+            None if order.price is None else format(order.price, "f"),
+            params,
+        )
 
     def _accepted(
         self, raw: Mapping[str, Any], order: Order, *, new: bool = False
