@@ -6,13 +6,13 @@ named with size and SHA-384, and nothing is put in place before all of them were
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import tempfile
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 
 from oem_security.clock import Clock, SystemClock
@@ -23,7 +23,7 @@ from oem_security.errors import (
     StateError,
     VaultError,
 )
-from oem_security.fields import Fields
+from oem_security.fields import Fields, b64, unb64
 from oem_security.files import exclusive, make_private_dir, read_bounded, write_atomic
 from oem_security.journal.head import HEAD_SUFFIX
 from oem_security.journal.reader import verify_journal
@@ -42,6 +42,8 @@ from oem_security.vault.vault import Vault
 _CHUNK = 48 << 10
 _MAX_FILE = 8 << 20
 _MAX_FILES = 2048
+_MAX_TOTAL = 8 << 20
+_MAX_LIST = 4 << 20
 _LIST = "backup"
 _SKIPPED = (".lock", ".sock")
 
@@ -94,7 +96,8 @@ def backup_license(
         clock: Tells the time.
 
     Raises:
-        InputError: The site has no keys.
+        InputError: The site has no keys, or holds more than a backup does.
+        ManifestError: A file has a name that other systems do not have.
         StateError: The file is there already, or the registry is being written.
         VaultError: The passphrase is too short.
     """
@@ -106,6 +109,7 @@ def backup_license(
         for path in _files(root, (keys, licenses, *parts)):
             data = read_bounded(path, _MAX_FILE, what="file of the site")
             content[path.relative_to(root).as_posix()] = data
+    _require_restorable(content)
     files = tuple(BackupFile(p, len(d), _sha384(d)) for p, d in sorted(content.items()))
     made = second_text((clock or SystemClock()).now_ns())
     listing = {
@@ -113,11 +117,11 @@ def backup_license(
         "made": made,
         "files": [{"path": f.path, "size": f.size, "sha384": f.sha384} for f in files],
     }
-    values = {_LIST: json.dumps(listing)}
+    values = _pieces(_LIST, json.dumps(listing))
     for index, file in enumerate(files):
         data = content[file.path]
         for part in range(0, max(len(data), 1), _CHUNK):
-            chunk = base64.b64encode(data[part : part + _CHUNK]).decode()
+            chunk = b64(data[part : part + _CHUNK])
             values[f"file/{index}/{part // _CHUNK}"] = chunk
     with tempfile.TemporaryDirectory() as folder:
         vault = Vault.create(Path(folder) / "backup.vault", passphrase, parameters)
@@ -145,7 +149,8 @@ def read_backup(path: Path, passphrase: str) -> tuple[LicenseBackup, dict[str, b
             where=str(path),
             remedy="check the passphrase, or use another copy of the backup",
         ) from None
-    fields = Fields(loads(vault.get(_LIST).encode(), what="backup", max_bytes=1 << 20), "backup")
+    listing = "".join(vault.get(name) for name in _names_of(_LIST, vault.names()))
+    fields = Fields(loads(listing.encode(), what="backup", max_bytes=_MAX_LIST), "backup")
     site, made = fields.hex("site", 16), fields.text("made", max_length=40)
     files, content = [], {}
     names = set(vault.names())
@@ -160,7 +165,7 @@ def read_backup(path: Path, passphrase: str) -> tuple[LicenseBackup, dict[str, b
         parts = range(-(-max(file.size, 1) // _CHUNK))
         chunks = [f"file/{index}/{part}" for part in parts]
         present = [vault.get(name) if name in names else "" for name in chunks]
-        data = b"".join(base64.b64decode(text) for text in present)
+        data = b"".join(unb64(text) or b"" for text in present)
         if len(data) != file.size or _sha384(data) != file.sha384:
             raise LicenseError(
                 f"{file.path} is not what its SHA-384 says",
@@ -171,6 +176,32 @@ def read_backup(path: Path, passphrase: str) -> tuple[LicenseBackup, dict[str, b
         content[file.path] = data
     fields.done()
     return LicenseBackup(site, made, tuple(files)), content
+
+
+def _require_restorable(content: dict[str, bytes]) -> None:
+    """Refuse to make a backup that could not be restored."""
+    size = sum(map(len, content.values()))
+    if len(content) > _MAX_FILES or size > _MAX_TOTAL:
+        raise InputError(
+            f"{len(content)} files of {size} bytes; a backup holds {_MAX_FILES} files and "
+            f"{_MAX_TOTAL} bytes",
+            where="backup",
+            remedy="name fewer further files; large ones belong into a backup of the disk",
+        )
+    for path in content:
+        require_path(path)
+
+
+def _pieces(name: str, text: str) -> dict[str, str]:
+    """Return a text under names of its own, each as long as a vault's secret may be."""
+    parts = range(0, max(len(text), 1), _CHUNK)
+    return {name if not at else f"{name}/{at // _CHUNK}": text[at : at + _CHUNK] for at in parts}
+
+
+def _names_of(name: str, names: tuple[str, ...]) -> list[str]:
+    """Return the names that `_pieces` gave, in order."""
+    present, more = set(names), (f"{name}/{n}" for n in count(1))
+    return [name, *takewhile(present.__contains__, more)]
 
 
 def restore_license(

@@ -71,7 +71,8 @@ class Kdf:
         """Return the 32-byte key of a passphrase.
 
         Raises:
-            VaultError: The passphrase is shorter than 8 characters, or the memory is not there.
+            VaultError: The passphrase is shorter than 8 characters or no text, or the memory is not
+                there.
         """
         from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
@@ -81,6 +82,14 @@ class Kdf:
                 where="passphrase",
                 remedy="use a longer one, such as five random words",
             )
+        try:
+            data = passphrase.encode("utf-8")
+        except UnicodeEncodeError:
+            raise VaultError(
+                "the passphrase is no text: it holds bytes that are not UTF-8",
+                where="passphrase",
+                remedy="give it as UTF-8 text",
+            ) from None
         chosen = self.parameters
         derivation = Argon2id(
             salt=self.salt,
@@ -90,7 +99,7 @@ class Kdf:
             memory_cost=chosen.memory_kib,
         )
         try:
-            return derivation.derive(passphrase.encode("utf-8"))
+            return derivation.derive(data)
         except MemoryError:
             raise VaultError(
                 f"this machine cannot give the {chosen.memory_kib} KiB that the passphrase needs",

@@ -69,10 +69,10 @@ def read_fernet(
             remedy="give the salt the file was made with, and 1,000 to 10,000,000 iterations",
         )
     kdf = PBKDF2HMAC(algorithm=SHA256(), length=32, salt=salt, iterations=iterations)
-    key = base64.urlsafe_b64encode(kdf.derive(passphrase.encode("utf-8")))
     try:
+        key = base64.urlsafe_b64encode(kdf.derive(passphrase.encode("utf-8")))
         data = Fernet(key).decrypt(read_bounded(path, MAX_BYTES, what="file of secrets").strip())
-    except InvalidToken:
+    except (InvalidToken, UnicodeEncodeError):
         raise VaultError(
             "the old file cannot be opened: passphrase, salt or iterations are wrong",
             where=str(path),

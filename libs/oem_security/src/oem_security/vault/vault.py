@@ -12,64 +12,38 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from oem_security.errors import (
     InputError,
-    MalformedError,
+    OemSecurityError,
     StateError,
+    StorageError,
     VaultError,
 )
-from oem_security.fields import Fields, b64
-from oem_security.files import exclusive, read_bounded, write_atomic
-from oem_security.strict_json import Json, canonical, loads_object
+from oem_security.fields import b64
+from oem_security.files import exclusive, read_bounded, sweep, write_atomic
+from oem_security.strict_json import canonical
+from oem_security.vault.content import (
+    KEY,
+    MAX_BYTES,
+    MAX_SECRET_BYTES,
+    MAX_SECRETS,
+    WHAT,
+    Content,
+    Sealed,
+    parse_vault,
+)
+from oem_security.vault.floor import highest_seen, read_floor, write_floor
 from oem_security.vault.kdf import Kdf, KdfParameters
 
-MAX_BYTES = 16 << 20
-MAX_SECRET_BYTES = 64 << 10
-MAX_SECRETS = 10_000
-FLOOR_SUFFIX = ".floor"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}"
-_WHAT = "vault"
-_KEY = 32
-
-
-@dataclass(frozen=True, slots=True)
-class _Sealed:
-    """One encrypted secret."""
-
-    version: int
-    nonce: bytes
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """Everything in the file but its tag."""
-
-    id: str
-    version: int
-    kdf: Kdf
-    wrap_nonce: bytes
-    wrapped: bytes
-    secrets: Mapping[str, _Sealed]
-
-    def as_json(self) -> dict[str, Json]:
-        return {
-            "vault": 1,
-            "id": self.id,
-            "version": self.version,
-            "kdf": self.kdf.as_json(),
-            "key": {"nonce": b64(self.wrap_nonce), "data": b64(self.wrapped)},
-            "secrets": {
-                name: {"version": s.version, "nonce": b64(s.nonce), "data": b64(s.data)}
-                for name, s in sorted(self.secrets.items())
-            },
-        }
 
 
 @dataclass(slots=True)
@@ -81,7 +55,18 @@ class Vault:
     Example:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from oem_security.vault.kdf import KdfParameters
+        >>> from oem_security.vault.content import (
+    KEY,
+    MAX_BYTES,
+    MAX_SECRET_BYTES,
+    MAX_SECRETS,
+    WHAT,
+    Content,
+    Sealed,
+    parse_vault,
+    )
+    from oem_security.vault.floor import highest_seen, read_floor, write_floor
+    from oem_security.vault.kdf import KdfParameters
         >>> cheap = KdfParameters(19_456, 2, 1)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     vault = Vault.create(Path(folder) / "api.vault", "correct horse", cheap)
@@ -92,7 +77,7 @@ class Vault:
     """
 
     path: Path
-    _content: _Content = field(repr=False)
+    _content: Content = field(repr=False)
     _key: bytes = field(repr=False)
     floor_missing: bool = False
 
@@ -113,9 +98,9 @@ class Vault:
             raise StateError(
                 "there is a vault already", where=str(path), remedy="open it, or move it away"
             )
-        key = secrets.token_bytes(2 * _KEY)
+        key = secrets.token_bytes(2 * KEY)
         content = _wrapped(
-            _Content(secrets.token_hex(8), 0, Kdf.fresh(parameters), b"", b"", {}), key, passphrase
+            Content(secrets.token_hex(8), 0, Kdf.fresh(parameters), b"", b"", {}), key, passphrase
         )
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         vault = cls(path, content, key)
@@ -139,7 +124,7 @@ class Vault:
                 where=str(path),
                 remedy="keep it as evidence and recover a backup: oem vault recover",
             )
-        floor = _read_floor(path, key, content.id)
+        floor = read_floor(path, key, content.id)
         if floor is not None and content.version < floor:
             raise VaultError(
                 f"the vault is version {content.version}, and version {floor} was seen before",
@@ -216,7 +201,7 @@ class Vault:
             parameters: None keeps the work factors.
         """
         values = {name: self.get(name) for name in self.names()}
-        key = secrets.token_bytes(_KEY) + self._key[_KEY:]
+        key = secrets.token_bytes(KEY) + self._key[KEY:]
         kdf = Kdf.fresh(parameters or self.parameters)
         content = _wrapped(replace(self._content, kdf=kdf), key, passphrase)
         sealed = {
@@ -253,19 +238,25 @@ class Vault:
             raise VaultError(
                 "the backup was changed", where=str(backup), remedy="use an older backup"
             )
-        highest = max(content.version, _highest_seen(path, key, content.id))
+        highest = max(content.version, highest_seen(path, key, content.id))
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if path.exists():
-            there = read_bounded(path, MAX_BYTES, what=_WHAT)
-            write_atomic(path.with_name(f"{path.name}.replaced"), there, mode=0o600)
+        if os.path.lexists(path):
+            _keep(path)
         vault = cls(path, replace(content, version=highest), key)
         vault._save(vault._content, over_any=True)
         return vault
 
-    def _save(self, content: _Content, key: bytes | None = None, *, over_any: bool = False) -> None:
+    def _save(self, content: Content, key: bytes | None = None, *, over_any: bool = False) -> None:
         key = key or self._key
         content = replace(content, version=content.version + 1)
-        with exclusive(self.path.with_name(f"{self.path.name}.lock"), what=_WHAT):
+        data = _encoded(content, key)
+        if len(data) > MAX_BYTES:
+            raise InputError(
+                f"the vault would have {len(data)} bytes, at most {MAX_BYTES} can be read again",
+                where=str(self.path),
+                remedy="use several vaults; nothing was stored",
+            )
+        with exclusive(self.path.with_name(f"{self.path.name}.lock"), what=WHAT):
             if not over_any and self.path.exists() and self._changed():
                 raise StateError(
                     "the vault was changed by another process",
@@ -273,8 +264,9 @@ class Vault:
                     remedy="open it again and repeat",
                 )
             # the floor first would lock the owner out after a crash in between
-            write_atomic(self.path, _encoded(content, key), mode=0o600)
-            _write_floor(self.path, key, content.id, content.version)
+            sweep(self.path)  # a copy that a crash left would open with an older passphrase
+            write_atomic(self.path, data, mode=0o600)
+            write_floor(self.path, key, content.id, content.version)
         self._content, self._key, self.floor_missing = content, key, False
 
     def _changed(self) -> bool:
@@ -308,10 +300,17 @@ def chosen(
     }
 
 
-def _seal_secret(key: bytes, vault: str, name: str, version: int, value: str) -> _Sealed:
+def _seal_secret(key: bytes, vault: str, name: str, version: int, value: str) -> Sealed:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    data = value.encode("utf-8")
+    try:
+        data = value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(
+            "the secret is no text: it holds half a surrogate pair, or bytes that are not UTF-8",
+            where=name,
+            remedy="store binary secrets as base64",
+        ) from None
     if len(data) > MAX_SECRET_BYTES:
         raise InputError(
             f"the secret has {len(data)} bytes",
@@ -319,18 +318,18 @@ def _seal_secret(key: bytes, vault: str, name: str, version: int, value: str) ->
             remedy=f"store at most {MAX_SECRET_BYTES} bytes",
         )
     nonce = secrets.token_bytes(12)
-    return _Sealed(
-        version, nonce, AESGCM(key[:_KEY]).encrypt(nonce, data, _bound(vault, name, version))
+    return Sealed(
+        version, nonce, AESGCM(key[:KEY]).encrypt(nonce, data, _bound(vault, name, version))
     )
 
 
-def _open_secret(key: bytes, vault: str, name: str, sealed: _Sealed) -> str:
+def _open_secret(key: bytes, vault: str, name: str, sealed: Sealed) -> str:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     bound = _bound(vault, name, sealed.version)
     try:
-        return AESGCM(key[:_KEY]).decrypt(sealed.nonce, sealed.data, bound).decode("utf-8")
+        return AESGCM(key[:KEY]).decrypt(sealed.nonce, sealed.data, bound).decode("utf-8")
     except InvalidTag:
         raise VaultError(
             "the secret is not the one stored under this name",
@@ -343,7 +342,7 @@ def _bound(vault: str, name: str, version: int) -> bytes:
     return b"oem-vault-v1\n" + canonical({"name": name, "vault": vault, "version": version})
 
 
-def _wrapped(content: _Content, key: bytes, passphrase: str) -> _Content:
+def _wrapped(content: Content, key: bytes, passphrase: str) -> Content:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = secrets.token_bytes(12)
@@ -351,7 +350,7 @@ def _wrapped(content: _Content, key: bytes, passphrase: str) -> _Content:
     return replace(content, wrap_nonce=nonce, wrapped=sealed)
 
 
-def _unwrap(content: _Content, passphrase: str, path: Path) -> bytes:
+def _unwrap(content: Content, passphrase: str, path: Path) -> bytes:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -367,103 +366,39 @@ def _unwrap(content: _Content, passphrase: str, path: Path) -> bytes:
         ) from None
 
 
-def _header(content: _Content) -> bytes:
+def _header(content: Content) -> bytes:
     return b"oem-vault-key-v1\n" + canonical({"id": content.id, "kdf": content.kdf.as_json()})
 
 
-def _tag(key: bytes, content: _Content) -> bytes:
+def _tag(key: bytes, content: Content) -> bytes:
     message = b"oem-vault-file-v1\n" + canonical(content.as_json())
-    return hmac.digest(key[:_KEY], message, hashlib.sha384)
+    return hmac.digest(key[:KEY], message, hashlib.sha384)
 
 
-def _encoded(content: _Content, key: bytes) -> bytes:
+def _encoded(content: Content, key: bytes) -> bytes:
     return canonical({**content.as_json(), "tag": b64(_tag(key, content))}) + b"\n"
 
 
-def _read(path: Path) -> tuple[_Content, bytes]:
+def _read(path: Path) -> tuple[Content, bytes]:
     if not path.exists():
         raise VaultError("there is no vault", where=str(path), remedy="make one: oem vault init")
-    return parse_vault(read_bounded(path, MAX_BYTES, what=_WHAT))
+    return parse_vault(read_bounded(path, MAX_BYTES, what=WHAT))
 
 
-def parse_vault(data: bytes) -> tuple[_Content, bytes]:
-    """Return the content of a vault file and its tag; nothing is verified yet.
-
-    Raises:
-        MalformedError: It is not a vault.
-    """
-    fields = Fields(loads_object(data, what=_WHAT, max_bytes=MAX_BYTES), _WHAT)
-    fields.integer("vault", 1, 1)
-    key = fields.object("key")
-    entries: dict[str, _Sealed] = {}
-    stored = fields.mapping("secrets")
-    if len(stored) > MAX_SECRETS:
-        raise MalformedError("too many secrets", where=_WHAT, remedy="fetch an intact copy")
-    for name, value in stored.items():
-        entry = Fields(value, f"secret {name!r}")
-        entries[name] = _Sealed(
-            entry.integer("version", 1, 1 << 40),
-            entry.bytes_b64("nonce", length=12),
-            entry.bytes_b64("data", max_length=MAX_SECRET_BYTES + 16),
-        )
-        entry.done()
-    content = _Content(
-        fields.text("id", pattern="[0-9a-f]{16}"),
-        fields.integer("version", 1, 1 << 40),
-        Kdf.from_json(fields.take("kdf")),
-        key.bytes_b64("nonce", length=12),
-        key.bytes_b64("data", length=2 * _KEY + 16),
-        entries,
-    )
-    key.done()
-    tag = fields.bytes_b64("tag", length=48)
-    fields.done()
-    return content, tag
-
-
-def _floor_of(path: Path) -> Path:
-    return path.with_name(path.name + FLOOR_SUFFIX)
-
-
-def _floor_mac(key: bytes, vault: str, version: int) -> str:
-    message = b"oem-vault-floor-v1\n" + canonical({"vault": vault, "version": version})
-    return hmac.digest(key[_KEY:], message, hashlib.sha384).hex()
-
-
-def _write_floor(path: Path, key: bytes, vault: str, version: int) -> None:
-    value = {"mac": _floor_mac(key, vault, version), "vault": vault, "version": version}
-    write_atomic(_floor_of(path), canonical(value) + b"\n", mode=0o600)
-
-
-def _read_floor(path: Path, key: bytes, vault: str) -> int | None:
-    where = _floor_of(path)
-    if not where.exists():
-        return None
-    fields = Fields(
-        loads_object(read_bounded(where, 4096, what=_WHAT), what=_WHAT, max_bytes=4096), _WHAT
-    )
-    version = fields.integer("version", 1, 1 << 40)
-    mac = fields.text("mac", pattern="[0-9a-f]{96}")
-    if fields.text("vault") != vault or not hmac.compare_digest(
-        mac, _floor_mac(key, vault, version)
-    ):
-        # the second key outlives every rotation, so this is the counter of another vault
-        raise VaultError(
-            "the counter beside the vault is not of this vault and key",
-            where=str(where),
-            remedy="if the vault is the right one, put it in place on purpose with: "
-            "oem vault recover",
-        )
-    return version
-
-
-def _highest_seen(path: Path, key: bytes, vault: str) -> int:
-    """Return the highest version that vault or counter in a place state, believed or not."""
-    seen = 0
+def _keep(path: Path) -> None:
+    """Keep what stands in a vault's place beside it, whatever that is."""
+    names = (path.with_name(f"{path.name}.replaced{n or ''}") for n in count())
     try:
-        seen = _read_floor(path, key, vault) or 0
-    except (VaultError, MalformedError):
-        raw = _floor_of(path).read_bytes()[:4096]
-        found = re.search(rb'"version":(\d{1,12})', raw)
-        seen = int(found[1]) if found else 0
-    return seen
+        there = read_bounded(path, MAX_BYTES, what=WHAT)
+    except OemSecurityError:
+        # no vault, and none to lose: it is moved, not copied
+        try:
+            path.rename(next(name for name in names if not os.path.lexists(name)))
+        except OSError as error:
+            raise StorageError(
+                f"what stands in the vault's place cannot be moved: {error.strerror or error}",
+                where=str(path),
+                remedy="move it away by hand, then repeat",
+            ) from error
+    else:
+        write_atomic(next(name for name in names if not name.is_dir()), there, mode=0o600)
