@@ -86,7 +86,7 @@ def test_a_rebate_is_lost_with_its_tier() -> None:
 
 def test_without_a_schedule_the_upper_end_of_the_estimate_is_charged_and_named() -> None:
     scenario = CostScenario(name="s", fee_tier_lost=True)
-    report = stress(scenario, taken(), owner=row(market="inverse"))
+    report = stress(scenario, taken(), owner=row(market="linear"))
     assert added(report, Component.FEES) > D("0.515")
     assert "upper end of an estimate" in report.notes[0]
     assert report.notes[0].endswith(": 1")

@@ -108,7 +108,7 @@ def test_what_is_sold_closes_what_was_bought_first() -> None:
     assert paid(costs) == [to_minor(D(x)) for x in ("0", "0.3", "0", "-0.1")]
 
 
-@pytest.mark.parametrize("market", ["linear", "inverse", "spot"])
+@pytest.mark.parametrize("market", ["linear", "spot"])
 def test_only_perpetual_contracts_pay(market: str) -> None:
     costs = traded([(HOUR, 1)], settled((8 * HOUR, "0.001", "100")), market)
     assert paid(costs) == [0 if market == "spot" else to_minor(D("0.1"))]

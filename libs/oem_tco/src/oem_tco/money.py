@@ -50,6 +50,19 @@ def value_minor(price: Decimal, quantity: Decimal) -> int:
         return to_minor(Fraction(price) * Fraction(quantity))
 
 
+def quotient_minor(quantity: Decimal, price: Decimal) -> int:
+    """Return `quantity / price` in minor units, rounded once, half to even.
+
+    It is what contracts that settle in their base asset are worth: `quantity` quote units at a
+    price in quote units for one base unit.
+
+    Example:
+        >>> quotient_minor(Decimal(10_000), Decimal(30_000))
+        33333333
+    """
+    return to_minor(Fraction(quantity) / Fraction(price))
+
+
 def minor_text(amount_minor: int) -> str:
     """Return minor units as exact decimal text with all digits.
 

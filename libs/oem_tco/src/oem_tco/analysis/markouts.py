@@ -10,7 +10,6 @@ import pyarrow as pa
 from oem_tco.analysis.volatility import ledger_mids
 from oem_tco.errors import InputError
 from oem_tco.ledger.rows import FillRow, OrderRow
-from oem_tco.money import value_minor
 from oem_tco.tables.markouts import MarkoutMean, markout_curve
 
 _S = 10**9
@@ -62,12 +61,12 @@ def ledger_markouts(
     for fill in kept:
         order = rows[fill.order_id]
         times, prices = mids[order.venue, order.symbol]
-        notional = value_minor(fill.price, fill.quantity)
+        notional = order.value(fill.price, fill.quantity)
         for horizon in horizons:
             place = bisect_right(times, fill.time_ns + horizon) - 1
             gain = None
             if place >= 0 and times[place] > fill.time_ns + horizon // 2:
-                gain = order.side.sign * (value_minor(prices[place], fill.quantity) - notional)
+                gain = order.cost_sign * (order.value(prices[place], fill.quantity) - notional)
             moved[order.symbol].append((horizon, notional, gain))
     return {symbol: markout_curve(_table(found)) for symbol, found in moved.items()}
 

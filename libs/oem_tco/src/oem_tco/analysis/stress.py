@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -19,7 +19,7 @@ from oem_tco.analysis.volatility import Volatility, ledger_volatility
 from oem_tco.errors import InputError
 from oem_tco.fees.book import FeeAccount, FeeBook
 from oem_tco.ledger.analysis import TcoResult
-from oem_tco.ledger.rows import FillRow
+from oem_tco.ledger.rows import FillRow, OrderRow
 from oem_tco.ledger.shortfall import Shortfall
 from oem_tco.money import EXACT, bps, value_minor
 from oem_tco.pretrade.estimate import EstimateModel
@@ -230,7 +230,8 @@ class _World:
         takers = [fill for fill in fills if fill.liquidity is Liquidity.TAKER]
         if scenario.spread_factor > 1:
             factor = EXACT.subtract(Decimal(scenario.spread_factor), Decimal(1))
-            added[Component.SPREAD] = sum(value_minor(self._half(f), factor) for f in takers)
+            halves = [self._half(found, fill) for fill in takers]
+            added[Component.SPREAD] = sum(value_minor(half, factor) for half in halves)
         if scenario.depth_divisor > 1:
             added[Component.IMPACT_TEMPORARY] = sum(self._thinner(found, f) for f in takers)
         if scenario.latency_ms > 0:
@@ -247,17 +248,22 @@ class _World:
             )
             if rate.provenance is Provenance.ESTIMATED:
                 self._count(f"fills charged the upper end of an estimate, {rate.note}")
-            paid = EXACT.multiply(fill.price, fill.quantity)
-            entry += value_minor(paid, max(rate.rate, rate.high_rate))
+            highest = max(rate.rate, rate.high_rate)
+            entry += value_minor(_worth(order, fill.price, fill.quantity), highest)
         return max(0, entry - found.parts[Component.FEES])
 
-    def _half(self, fill: FillRow) -> Decimal:
-        """Return the half spread a taker's fill paid, quote units."""
+    def _half(self, found: Shortfall, fill: FillRow) -> Decimal:
+        """Return the half spread a taker's fill paid, units of the order's currency."""
+        order = found.order
         if fill.bid is None or fill.ask is None or not 0 < fill.bid <= fill.ask:
             half = self._model.fallback_half_spread_bps
             self._count(f"fills without a valid quote, half spread of {half:g} bps assumed")
-            value = EXACT.multiply(fill.price, fill.quantity)
+            value = _worth(order, fill.price, fill.quantity)
             return EXACT.multiply(value, Decimal(half).scaleb(-4, EXACT))
+        if order.inverse:
+            mid, touch = (fill.bid + fill.ask) / 2, fill.ask if order.side.sign > 0 else fill.bid
+            at_mid, at_touch = (_worth(order, price, fill.quantity) for price in (mid, touch))
+            return abs(EXACT.subtract(at_touch, at_mid))
         spread = EXACT.subtract(fill.ask, fill.bid)
         return EXACT.multiply(EXACT.multiply(spread, _HALF), fill.quantity)
 
@@ -270,6 +276,12 @@ class _World:
             sign = found.order.side.sign
             touch = fill.ask if sign > 0 else fill.bid
             beyond = EXACT.multiply(EXACT.subtract(fill.price, touch), fill.quantity)
+            if found.order.inverse:
+                sign = found.order.cost_sign
+                at_price, at_touch = (
+                    _worth(found.order, price, fill.quantity) for price in (fill.price, touch)
+                )
+                beyond = EXACT.subtract(at_price, at_touch)
             if sign * beyond > 0:
                 more = EXACT.subtract(Decimal(divisor**scenario.depth_exponent), Decimal(1))
                 return sign * value_minor(beyond, more)
@@ -277,7 +289,7 @@ class _World:
                 "fills at the touch, taken to have emptied it, each next level a half spread away"
             )
         # a fill of n levels that are a half spread apart pays (n - 1) / 2 of them on average
-        return value_minor(self._half(fill), Decimal((divisor - 1) / 2))
+        return value_minor(self._half(found, fill), Decimal((divisor - 1) / 2))
 
     def _delay_added(self, found: Shortfall) -> int:
         order, scenario = found.order, self._scenario
@@ -293,6 +305,16 @@ class _World:
     def _count(self, note: str) -> None:
         name = f"{self._scenario.name}, {note}"
         self._counted[name] = self._counted.get(name, 0) + 1
+
+
+_QUOTIENT = Context(prec=60)  # of an inverse contract's value, far finer than a minor unit
+
+
+def _worth(order: OrderRow, price: Decimal, quantity: Decimal) -> Decimal:
+    """Return what a quantity is worth at a price, units of the order's currency."""
+    if order.inverse:
+        return _QUOTIENT.divide(quantity, price)
+    return EXACT.multiply(price, quantity)
 
 
 def _sum(

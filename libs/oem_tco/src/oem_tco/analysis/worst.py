@@ -121,10 +121,13 @@ def story_of(found: Shortfall, fills: Sequence[FillRow]) -> tuple[str, ...]:
 
 def _decided(order: OrderRow) -> str:
     who = order.strategy or "an operator"
+    price = _text(order.decision_price)
+    what = f"{_text(order.quantity)} {'contracts of ' * order.inverse}{order.symbol}"
+    unit = "" if order.inverse else f" {order.currency}"
     return (
         f"{rfc3339(order.decision_time_ns)[:19]}Z: {who} decided to {order.side.value} "
-        f"{_text(order.quantity)} {order.symbol} on {order.venue} as a {order.order_type.value} "
-        f"order; the mid was {_text(order.decision_price)} {order.currency}."
+        f"{what} on {order.venue} as a {order.order_type.value} "
+        f"order; the mid was {price}{unit}."
     )
 
 
@@ -144,7 +147,10 @@ def _filled(found: Shortfall, fills: Sequence[FillRow]) -> Iterable[str]:
         yield f"{found.filled / order.quantity:.1%} was filled; {_ended(order)}."
         return
     share = found.filled / order.quantity
-    paid = sum((fill.price * fill.quantity for fill in fills), Decimal(0)) / found.filled
+    if order.inverse:  # the price at which all of it would have been worth the same
+        paid = found.filled / sum((fill.quantity / fill.price for fill in fills), Decimal(0))
+    else:
+        paid = sum((fill.price * fill.quantity for fill in fills), Decimal(0)) / found.filled
     makers = sum(fill.liquidity.value == "maker" for fill in fills)
     last_ms = (fills[-1].time_ns - order.arrival_time_ns) / 1e6
     yield (
@@ -201,6 +207,8 @@ def executed_bps(found: Shortfall) -> float | None:
     if not found.filled:
         return None
     unfilled = EXACT.subtract(order.quantity, found.filled)
+    if order.inverse:
+        return _executed_inverse(found, unfilled)
     # both conventions of delay agree on delay + opportunity; take the unfilled part out of it
     last = order.end_price if order.end_price is not None else order.arrival_price
     rise = EXACT.subtract(last, order.decision_price)
@@ -209,6 +217,15 @@ def executed_bps(found: Shortfall) -> float | None:
     cost, per = keep(Decimal(found.total), never).as_integer_ratio()
     value, of = EXACT.multiply(order.decision_price, found.filled).as_integer_ratio()
     return cost * 10_000 * of / (value * per * MINOR_PER_UNIT)
+
+
+def _executed_inverse(found: Shortfall, unfilled: Decimal) -> float:
+    order = found.order
+    last = order.end_price if order.end_price is not None else order.arrival_price
+    decided = Fraction(order.decision_price)
+    never = Fraction(unfilled) / Fraction(last) - Fraction(unfilled) / decided
+    cost = Fraction(found.total, MINOR_PER_UNIT) - order.cost_sign * never
+    return float(cost * 10_000 * decided / Fraction(found.filled))
 
 
 def _badness(found: Shortfall, rank: Rank) -> Fraction | int:

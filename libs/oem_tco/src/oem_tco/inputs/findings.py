@@ -82,6 +82,8 @@ class FindingCode(enum.StrEnum):
     """A benchmark price that the tables do not give."""
     TOO_LARGE = "too_large"
     """An amount of more than 20 billion quote units in one fill or order."""
+    WRONG_SETTLEMENT = "wrong_settlement"
+    """An inverse contract whose currency is not the base asset, in which it settles."""
     MIXED_CURRENCIES = "mixed_currencies"
     """Amounts in several currencies; they are grouped by currency, never added."""
 

@@ -89,8 +89,8 @@ _ORDERS = """
 order_id         | id       |            | required | id of the order
 symbol           | name     |            | required | symbol; BASE/QUOTE where the base asset pays fees
 side             | word     |            | required | direction
-quantity         | decimal+ | base       | required | wanted quantity
-currency         | name     |            | required | quote currency of every price and amount of the order
+quantity         | decimal+ | base       | required | wanted quantity; of inverse contracts quote units
+currency         | name     |            | required | quote currency of every price and amount of the order; of inverse contracts the base asset
 decision_time_ns | time     | UTC ns     | required | when it was decided
 decision_price   | decimal+ | quote/base | nullable | mid at the decision; empty: mid of the quotes, else arrival price
 arrival_time_ns  | time     | UTC ns     | nullable | when it reached the market; empty: decision time
@@ -116,7 +116,7 @@ fill_id           | id       |                 | required | id of the fill
 order_id          | id       |                 | required | order it belongs to
 time_ns           | time     | UTC ns          | required | when, by the venue's clock
 price             | decimal+ | quote/base      | required | price
-quantity          | decimal+ | base            | required | filled quantity
+quantity          | decimal+ | base            | required | filled quantity; of inverse contracts quote units
 liquidity         | word     |                 | nullable | maker or taker; empty: taken for taker
 fee_amount        | decimal  | fee_asset       | nullable | fee, positive is a cost, negative a rebate; empty: from the fee schedule
 fee_asset         | name     |                 | nullable | asset the fee was paid in; empty: the order's currency

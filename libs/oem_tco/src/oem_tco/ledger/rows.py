@@ -7,7 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from oem_tco.errors import InputError
+from oem_tco.money import quotient_minor, value_minor
 from oem_tco.terms import Liquidity, OrderType, Side
+
+INVERSE = "inverse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,9 @@ class OrderRow:
         symbol: Symbol.
         side: Direction.
         order_type: Market or limit.
-        quantity: Wanted base units, positive.
-        currency: Quote currency of every price and amount.
+        quantity: Wanted base units, positive; of an inverse contract quote units, as it is counted.
+        currency: Quote currency of every price and amount; of an inverse contract the base asset,
+            in which it settles.
         decision_time_ns: When it was decided, UTC nanoseconds; decision_price is the mid then.
         arrival_time_ns: When it was sent; arrival_price is the mid then.
         end_time_ns: When it ended; end_price is the mid then, for what was never filled.
@@ -60,6 +64,31 @@ class OrderRow:
         _require_positive(self.order_id, arrival_price=self.arrival_price)
         if self.end_price is not None:
             _require_positive(self.order_id, end_price=self.end_price)
+        base, slash, _ = self.symbol.partition("/")
+        if self.inverse and slash and base != self.currency:
+            raise InputError(
+                f"an inverse contract of {base} settles in {base}, not in {self.currency}",
+                where=self.order_id,
+                remedy=f"give {base} as currency and the quantity in quote units",
+            )
+
+    @property
+    def inverse(self) -> bool:
+        """Whether it is of a contract counted in quote units that settles in the base asset."""
+        return self.market == INVERSE
+
+    @property
+    def cost_sign(self) -> int:
+        """+1 where more value paid is a cost, -1 where it is a gain.
+
+        A buyer of an inverse contract gives `quantity / price` of the base asset for it: the higher
+        the price, the less that is, and the less his contract is worth at any later price.
+        """
+        return -self.side.sign if self.inverse else self.side.sign
+
+    def value(self, price: Decimal, quantity: Decimal) -> int:
+        """Return what a quantity is worth at a price, minor units of `currency`."""
+        return quotient_minor(quantity, price) if self.inverse else value_minor(price, quantity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +100,7 @@ class FillRow:
         order_id: Order it belongs to.
         time_ns: When, UTC nanoseconds.
         price: Quote units, positive.
-        quantity: Base units, positive.
+        quantity: Base units, positive; quote units of an inverse contract.
         liquidity: Maker or taker.
         fee_amount: In fee_asset, positive is a cost, negative a rebate.
         fee_asset: Asset the fee was paid in.

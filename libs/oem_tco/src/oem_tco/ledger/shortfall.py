@@ -1,7 +1,8 @@
 """Implementation shortfall of an order, split into named parts that sum to it exactly.
 
-All amounts are integer minor units of the quote currency. Every part is a difference of products
-`price x quantity` that are rounded once, so the parts telescope to the total whatever the rounding.
+All amounts are integer minor units of the order's currency. Every part is a difference of values,
+`price x quantity` or `quantity / price` of inverse contracts, that are rounded once, so the parts
+telescope to the total whatever the rounding.
 Sources: Perold 1988; Wagner & Edwards 1993 for the delay on the whole order.
 """
 
@@ -72,7 +73,7 @@ def shortfall(
         >>> s.total // 10**8
         3080
     """
-    sign = order.side.sign
+    sign = order.cost_sign
     notes: list[str] = []
     parts = dict.fromkeys(COMPONENTS, 0)
     filled = reduce(EXACT.add, (fill.quantity for fill in fills), Decimal(0))
@@ -85,11 +86,11 @@ def shortfall(
         )
     decided = arrived = paid = 0
     for fill in fills:
-        at_decision = value_minor(order.decision_price, fill.quantity)
-        at_arrival = value_minor(order.arrival_price, fill.quantity)
-        at_price = value_minor(fill.price, fill.quantity)
+        at_decision = order.value(order.decision_price, fill.quantity)
+        at_arrival = order.value(order.arrival_price, fill.quantity)
+        at_price = order.value(fill.price, fill.quantity)
         mid, touch = _quote(order, fill, notes)
-        at_mid, at_touch = value_minor(mid, fill.quantity), value_minor(touch, fill.quantity)
+        at_mid, at_touch = order.value(mid, fill.quantity), order.value(touch, fill.quantity)
         parts[Component.IMPACT_PERMANENT] += sign * (at_mid - at_arrival)
         parts[Component.SPREAD] += sign * (at_touch - at_mid)
         parts[Component.IMPACT_TEMPORARY] += sign * (at_price - at_touch)
@@ -102,9 +103,9 @@ def shortfall(
         last = order.arrival_price
         if unfilled:
             notes.append("no last price: the unfilled part is valued at arrival")
-    rest_decided = value_minor(order.decision_price, unfilled)
-    rest_arrived = value_minor(order.arrival_price, unfilled)
-    rest_last = value_minor(last, unfilled)
+    rest_decided = order.value(order.decision_price, unfilled)
+    rest_arrived = order.value(order.arrival_price, unfilled)
+    rest_last = order.value(last, unfilled)
     parts[Component.DELAY] = sign * (arrived - decided)
     if convention is DelayConvention.WHOLE_ORDER:
         parts[Component.DELAY] += sign * (rest_arrived - rest_decided)

@@ -76,7 +76,8 @@ class CostEstimate:
         high_bps: Upper end of the interval.
         confidence: Share of orders whose cost should fall inside.
         reference_price: Price the cost is measured from: the mid at the decision.
-        notional: `quantity x reference_price` in the quote currency.
+        notional: `quantity x reference_price` in the quote currency; of an inverse contract
+            `quantity / reference_price` in its base asset.
         schedule_version: Fee schedule used; empty where fees are estimated.
         notes: Every fallback that was used, in words.
     """
@@ -251,7 +252,9 @@ def estimate(
         high_bps=expected + z_high * sigma,
         confidence=confidence,
         reference_price=reference,
-        notional=query.quantity * reference,
+        notional=query.quantity / reference
+        if query.market == "inverse"
+        else query.quantity * reference,
         schedule_version=commission.schedule_version,
         notes=tuple(notes),
     )

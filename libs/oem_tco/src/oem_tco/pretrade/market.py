@@ -21,7 +21,8 @@ class OrderQuery:
         venue: Venue id.
         symbol: Symbol as the venue names it.
         side: Direction.
-        quantity: Base units, positive.
+        quantity: Base units, positive; quote units of an inverse contract, and so are the sizes of
+            its book and its daily volume.
         order_type: Market or limit.
         market: `spot`, `linear` or `inverse`; sets the fee schedule and whether funding applies.
         liquidity: How it is expected to fill.

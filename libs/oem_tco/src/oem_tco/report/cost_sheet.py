@@ -88,6 +88,17 @@ def base_asset(symbol: str) -> str:
     return base if slash and base else "base"
 
 
+def quote_asset(symbol: str) -> str:
+    """Return the asset a symbol's prices are in; `quote` where the symbol does not say.
+
+    Example:
+        >>> quote_asset("BTC/USD:BTC"), quote_asset("XBTUSD")
+        ('USD', 'quote')
+    """
+    quote = symbol.partition("/")[2].partition(":")[0]
+    return quote or "quote"
+
+
 def _cells(found: Shortfall, fills: int, score: float | None) -> dict[str, Cell]:
     order = found.order
     return {
@@ -105,7 +116,7 @@ def _cells(found: Shortfall, fills: int, score: float | None) -> dict[str, Cell]
         "status": order.status,
         "quantity": order.quantity,
         "filled": found.filled,
-        "quantity_unit": base_asset(order.symbol),
+        "quantity_unit": quote_asset(order.symbol) if order.inverse else base_asset(order.symbol),
         "fills": fills,
         "currency": order.currency,
         "notional_quote": found.notional,

@@ -14,7 +14,7 @@ from oem_tco.inputs.fixed import Fixed
 from oem_tco.inputs.read import InputTable
 from oem_tco.money import MINOR_DIGITS
 from oem_tco.tables.decompose import FillParts
-from oem_tco.tables.exact import LIMIT, Ints, PrefixSums, group_sums, product_minor
+from oem_tco.tables.exact import LIMIT, Ints, PrefixSums, group_sums, worth_minor
 from oem_tco.tables.prepare import Fills, Orders
 from oem_tco.tables.quotes import Keys, QuoteBook, TimedTable, groups_of
 from oem_tco.terms import Benchmark
@@ -107,7 +107,7 @@ def benchmark_costs(
             FindingCode.NO_BENCHMARK, Treatment.NOTED, benchmark.value,
             f"the tables do not give its {benchmark.value} price", orders.row[some[missing]],
         )  # fmt: skip
-        signs = orders.sign[some].tolist()
+        signs = orders.cost_sign[some].tolist()
         costs = [
             None if amount is None else sign * (int(total) - amount)
             for sign, total, amount in zip(signs, paid[some].tolist(), amounts, strict=True)
@@ -145,16 +145,20 @@ def _amounts(
     some: Ints,
 ) -> tuple[list[str | None], list[int | None]]:
     """Return benchmark prices as text, and what the filled part is worth at them."""
+    inverse = orders.inverse[some].tolist()
+    texts: list[str | None]
     if benchmark is Benchmark.MID:
         known = group_sums((parts.quote_from > 0).astype(np.int64), fills.order, len(orders))
         whole = known == np.bincount(fills.order, minlength=len(orders))
-        amounts = group_sums(product_minor(parts.mid, fills.quantity)[0], fills.order, len(orders))
+        at_mid, _ = worth_minor(parts.mid, fills.quantity, orders.inverse[fills.order])
+        amounts = group_sums(at_mid, fills.order, len(orders))
         worth = [int(a) if ok else None for a, ok in zip(amounts[some], whole[some], strict=True)]
         bases = filled.take(some)
-        texts = [
-            None if a is None else _price(a * 10**bases.digits, q * 10**MINOR_DIGITS)
-            for a, q in zip(worth, bases.ints.tolist(), strict=True)
-        ]
+        texts = []
+        for a, q, turned in zip(worth, bases.ints.tolist(), inverse, strict=True):
+            pair = (0, 0) if not a else (a * 10**bases.digits, q * 10**MINOR_DIGITS)
+            top, bottom = pair[::-1] if turned else pair
+            texts.append(_price(top, bottom) if bottom else None)
         return texts, worth
     if benchmark in (Benchmark.ARRIVAL, Benchmark.DECISION):
         price = orders.prices[f"{benchmark.value}_price"].take(some)
@@ -164,8 +168,11 @@ def _amounts(
     base = filled.take(some)
     unit = 10**base.digits
     worth, texts = [], []
-    for (top, bottom), quantity in zip(rationals, base.ints.tolist(), strict=True):
-        amount = rounded(top * quantity * 10**MINOR_DIGITS, bottom * unit) if bottom else LIMIT
+    for (top, bottom), quantity, turned in zip(rationals, base.ints.tolist(), inverse, strict=True):
+        over, under = (bottom, top) if turned else (top, bottom)
+        amount = LIMIT
+        if bottom and under:
+            amount = rounded(over * quantity * 10**MINOR_DIGITS, under * unit)
         sound = bottom > 0 and abs(amount) < LIMIT
         worth.append(amount if sound else None)
         texts.append(_price(top, bottom) if sound else None)

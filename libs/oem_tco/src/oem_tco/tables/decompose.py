@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from oem_tco.inputs.findings import FindingCode, Treatment
 from oem_tco.inputs.fixed import Bools, Fixed, spread_fixed
-from oem_tco.tables.exact import LIMIT, Ints, group_sums, product_minor
+from oem_tco.tables.exact import LIMIT, Ints, group_sums, worth_minor
 from oem_tco.tables.fees import FeeRules, FillFees, RateTable, fill_fees
 from oem_tco.tables.prepare import Fills, Orders
 from oem_tco.tables.quotes import Keys, QuoteBook, middle
@@ -109,17 +109,19 @@ def fill_parts(
     """
     bid, ask, source = fill_quotes(orders, fills, quotes)
     sound = bid.present
-    sign = orders.sign[fills.order]
+    sign, inverse = orders.cost_sign[fills.order], orders.inverse[fills.order]
     quantity = fills.quantity
-    decided, large = product_minor(orders.prices["decision_price"].take(fills.order), quantity)
-    arrived, more = product_minor(orders.prices["arrival_price"].take(fills.order), quantity)
+    prices = orders.prices
+    decided, large = worth_minor(prices["decision_price"].take(fills.order), quantity, inverse)
+    arrived, more = worth_minor(prices["arrival_price"].take(fills.order), quantity, inverse)
     large |= more
-    notional, more = product_minor(fills.price, quantity)
+    notional, more = worth_minor(fills.price, quantity, inverse)
     large |= more
-    mid, touch = middle(bid, ask), Fixed(np.where(sign > 0, ask.ints, bid.ints), bid.digits, sound)
-    at_mid, more = product_minor(mid, quantity)
+    buys = orders.sign[fills.order] > 0
+    mid, touch = middle(bid, ask), Fixed(np.where(buys, ask.ints, bid.ints), bid.digits, sound)
+    at_mid, more = worth_minor(mid, quantity, inverse)
     large |= more & sound
-    at_touch, more = product_minor(touch, quantity)
+    at_touch, more = worth_minor(touch, quantity, inverse)
     large |= more & sound
     # without a quote the price stands for both, and a maker sets the touch
     if not sound.all():
@@ -210,11 +212,11 @@ def order_parts(
     done = Fixed(summed(fills.quantity.ints), fills.quantity.digits, np.ones(count, np.bool_))
     done = done.at(digits)
     unfilled = Fixed(wanted.ints - done.ints, digits, wanted.present)
-    sign, prices = orders.sign, orders.prices
-    rest_decided, large = product_minor(prices["decision_price"], unfilled)
-    rest_arrived, more = product_minor(prices["arrival_price"], unfilled)
+    sign, inverse, prices = orders.cost_sign, orders.inverse, orders.prices
+    rest_decided, large = worth_minor(prices["decision_price"], unfilled, inverse)
+    rest_arrived, more = worth_minor(prices["arrival_price"], unfilled, inverse)
     large |= more
-    rest_last, more = product_minor(prices["end_price"], unfilled)
+    rest_last, more = worth_minor(prices["end_price"], unfilled, inverse)
     large |= more
     sums: dict[str, npt.NDArray[Any]] = {
         "decided": summed(parts.decided),

@@ -95,6 +95,44 @@ def _product_objects(
     return np.where(large, 0, rounded).astype(np.int64), large
 
 
+def quotient_minor(quantity: Fixed, price: Fixed) -> tuple[Ints, Bools]:
+    """Return `quantity / price` in minor units, rounded half to even, and what is too large.
+
+    It is what inverse contracts are worth in the asset they settle in.
+
+    Args:
+        quantity: Quote units.
+        price: Prices; what a row holds whose price is not present or not above 0 means nothing.
+    """
+    shift = MINOR_DIGITS + price.digits - quantity.digits
+    top = quantity.ints.astype(object) * 10 ** max(shift, 0)
+    sound = price.present & (price.ints > 0)
+    bottom = np.where(sound, price.ints, 1).astype(object) * 10 ** max(-shift, 0)
+    whole = top // bottom
+    rest = (top - whole * bottom) * 2
+    whole = whole + ((rest > bottom) | ((rest == bottom) & (whole % 2 == 1))).astype(object)
+    large = (np.abs(whole) >= LIMIT).astype(np.bool_)
+    return np.where(large, 0, whole).astype(np.int64), large
+
+
+def worth_minor(price: Fixed, quantity: Fixed, inverse: Bools) -> tuple[Ints, Bools]:
+    """Return what quantities are worth at prices, in minor units, and which are too large.
+
+    Args:
+        price: Prices.
+        quantity: Base units; quote units of inverse contracts.
+        inverse: Which are of inverse contracts.
+    """
+    if not inverse.any():
+        return product_minor(price, quantity)
+    rows = np.flatnonzero(inverse)
+    rest = np.flatnonzero(~inverse)
+    out, large = np.zeros(len(price), np.int64), np.zeros(len(price), np.bool_)
+    out[rest], large[rest] = product_minor(price.take(rest), quantity.take(rest))
+    out[rows], large[rows] = quotient_minor(quantity.take(rows), price.take(rows))
+    return out, large
+
+
 def times_rate(amounts: Ints, rate: Fixed) -> tuple[Ints, Bools]:
     """Return amounts in minor units times a rate, rounded half to even, and what is too large."""
     whole = Fixed(amounts, MINOR_DIGITS, np.ones(len(amounts), np.bool_))

@@ -2,8 +2,9 @@
 
 A holding is what one strategy has of a symbol at a venue, flat before its first fill. What is sold
 closes what was bought first; a settlement is paid by the lots then open, in proportion, so that the
-parts sum to `mark x position x rate` rounded once. Holdings of strategies that offset each other
-pay and receive the same, as the account they share does.
+parts sum to `mark x position x rate`, of inverse contracts `position / mark x rate`, rounded once.
+Holdings of strategies that offset each other pay and receive the same, as the account they share
+does.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ def order_funding(orders: Orders, fills: Fills, table: FundingTable | None) -> I
 
 def _holdings(orders: Orders, fills: Fills, mine: Ints) -> Iterator[tuple[str, str, Ints]]:
     """Yield venue, symbol and fills of what each strategy holds of each symbol at each venue."""
-    names = [orders.names[name] for name in ("venue", "symbol", "strategy")]
+    names = [orders.names[name] for name in ("venue", "symbol", "strategy", "market")]
     code = np.zeros(len(orders), np.int64)
     for column in names:
         code = code * (len(column.words) + 1) + column.codes + 1
@@ -159,6 +160,7 @@ def _hold(
 ) -> None:
     lots: deque[tuple[int, int]] = deque()  # order, signed quantity
     unit = Fraction(1, 10**fills.quantity.digits)
+    inverse = bool(orders.inverse[fills.order[rows[0]]])
     signed = fills.quantity.ints[rows] * orders.sign[fills.order[rows]]
     due = iter(settlements)
     one = next(due, None)
@@ -168,7 +170,7 @@ def _hold(
     )
     for row, (at, order, quantity) in zip(rows.tolist(), steps, strict=True):
         while one is not None and one.time_ns <= at:
-            _settle(fills, lots, unit, one, last, paid)
+            _settle(fills, lots, unit, one, last, paid, inverse)
             one = next(due, None)
         last = row
         while quantity and lots and (lots[0][1] > 0) != (quantity > 0):
@@ -181,7 +183,7 @@ def _hold(
         if quantity:
             lots.append((order, quantity))
     while one is not None:
-        _settle(fills, lots, unit, one, last, paid)
+        _settle(fills, lots, unit, one, last, paid, inverse)
         one = next(due, None)
 
 
@@ -192,12 +194,14 @@ def _settle(
     one: Settlement,
     last: int,
     paid: list[int],
+    inverse: bool,
 ) -> None:
     held = sum(quantity for _, quantity in lots)
     if not held:
         return
-    mark = one.mark or fills.price.decimal(last) or Decimal(0)  # a held fill has a price
-    amount = to_minor(Fraction(mark) * held * unit * Fraction(one.rate))
+    mark = Fraction(one.mark or fills.price.decimal(last) or 0)  # a held fill has a price
+    worth = held * unit / mark if inverse else held * unit * mark
+    amount = to_minor(worth * Fraction(one.rate))
     shares = split_exactly(amount, [abs(quantity) for _, quantity in lots])
     for (order, _), share in zip(lots, shares, strict=True):
         paid[order] += share

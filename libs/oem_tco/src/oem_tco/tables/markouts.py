@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oem_tco.tables.exact import product_minor
+from oem_tco.tables.exact import worth_minor
 from oem_tco.tables.prepare import Fills, Orders
 from oem_tco.tables.quotes import Keys, QuoteBook
 
@@ -44,8 +44,9 @@ def fill_markouts(
 ) -> pa.Table:
     """Return the markout of every fill at several horizons.
 
-    A markout is `sign x (mid after the horizon - price) x quantity`: positive where the market
-    went on in the fill's favour, negative where it came back (adverse selection).
+    A markout is `sign x (mid after the horizon - price) x quantity`, of inverse contracts
+    `sign x (1 / price - 1 / mid) x quantity`: positive where the market went on in the fill's
+    favour, negative where it came back (adverse selection).
 
     Args:
         orders: Orders.
@@ -59,11 +60,11 @@ def fill_markouts(
         `markout_minor`.
     """
     keys = Keys(orders.names["venue"], orders.names["symbol"]).take(fills.order)
-    sign = orders.sign[fills.order]
+    sign, inverse = orders.cost_sign[fills.order], orders.inverse[fills.order]
     tables = []
     for horizon in sorted(set(horizons_ns)):
         found = quotes.find(keys, fills.at_ns + horizon)
-        later, large = product_minor(found.mid(), fills.quantity)
+        later, large = worth_minor(found.mid(), fills.quantity, inverse)
         gone = ~found.sound | large
         tables.append(
             pa.table(

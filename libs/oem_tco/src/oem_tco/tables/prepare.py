@@ -15,6 +15,7 @@ from oem_tco.inputs.findings import FindingCode, Findings, Treatment
 from oem_tco.inputs.fixed import Bools, Fixed
 from oem_tco.inputs.ids import all_different, positions
 from oem_tco.inputs.read import InputTable
+from oem_tco.ledger.rows import INVERSE
 from oem_tco.tables.exact import Ints, group_sums
 
 C, T = FindingCode, Treatment
@@ -49,6 +50,17 @@ class Orders:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    @property
+    def inverse(self) -> Bools:
+        """Which are of contracts counted in quote units that settle in their base asset."""
+        return self.names["market"].lookup({INVERSE: True}, False).astype(np.bool_)
+
+    @property
+    def cost_sign(self) -> Ints:
+        """+1 where more value paid is a cost, -1 where it is a gain, as `OrderRow.cost_sign`."""
+        inverse = self.inverse
+        return np.where(inverse, -self.sign, self.sign) if inverse.any() else self.sign
 
     def take(self, rows: npt.NDArray[np.integer]) -> Orders:
         return replace(
@@ -148,6 +160,10 @@ def read_orders(table: InputTable, findings: Findings) -> Orders:
         C.CLOCK_SKEW, T.NOTED, "arrival_time_ns",
         "it arrived before it was decided; prices are taken as they are", arrived < decided,
     )  # fmt: skip
+    decoder.refuse(
+        C.WRONG_SETTLEMENT, "currency", "give the base asset, and the quantity in quote units",
+        _settled_elsewhere(names),
+    )  # fmt: skip
     keep = _each_once(decoder, ids, "revision", C.DUPLICATE_ORDER, C.CONFLICTING_ORDER)
     keep = keep[~decoder.refused[keep]]
     sign = np.where(names["side"].lookup({"sell": True}, False), -1, 1).astype(np.int64)
@@ -209,6 +225,18 @@ def read_fills(
         fills = replace(fills, at_ns=at)
     fills = fills.take(keep[sorted_by(at[keep], ids, keep)]) if not _ready(at, keep) else fills
     return orders, fills
+
+
+def _settled_elsewhere(names: dict[str, Coded]) -> Ints:
+    """Return the rows of inverse contracts whose currency is not the base of their symbol."""
+    inverse = np.flatnonzero(names["market"].lookup({INVERSE: True}, False).astype(np.bool_))
+    symbol, currency = names["symbol"], names["currency"]
+    wrong = [
+        row
+        for row in inverse.tolist()
+        if "/" in symbol.text(row) and symbol.text(row).split("/")[0] != currency.text(row)
+    ]
+    return np.array(wrong, np.int64)
 
 
 def _without(orders: Orders, place: Ints, refused: Bools) -> tuple[Orders, Ints]:

@@ -17,7 +17,7 @@ from oem_tco.ledger.store import CostLedger, LedgerRows
 from oem_tco.money import from_minor
 from oem_tco.tables.costs import CostRules, TableCosts, TcoTables, priced
 from oem_tco.tables.decompose import fill_quotes
-from oem_tco.tables.exact import product_minor
+from oem_tco.tables.exact import worth_minor
 from oem_tco.tables.fees import RateTable, fill_fees
 from oem_tco.tables.prepare import NAMES, read_fills, read_orders
 from oem_tco.tables.quotes import QuoteBook
@@ -46,7 +46,8 @@ def ledger_rows(tables: TcoTables, rules: CostRules | None = None) -> tuple[Ledg
     rates = None if tables.rates is None else RateTable(tables.rates, findings)
     orders, _ = priced(orders, quotes)
     orders, fills = read_fills(tables.fills, orders, findings, dict(rules.clock_ahead_ns))
-    notional, _ = product_minor(fills.price, fills.quantity)
+    inverse = orders.inverse[fills.order]
+    notional, _ = worth_minor(fills.price, fills.quantity, inverse)
     fees = fill_fees(orders, fills, notional, rules.fees, rates)
     bid, ask, _ = fill_quotes(orders, fills, quotes)
     decoder = orders.decoder
