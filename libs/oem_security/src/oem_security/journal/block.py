@@ -102,7 +102,7 @@ def check_block(data: bytes, mac: FastMac, key_id: str, *, keep: bool = False) -
             break
         try:
             value = loads(line)
-            found, _, kind, kid, body, prev, _ = value.values()
+            found, time, kind, kid, body, prev, _ = value.values()
         except (ValueError, AttributeError):
             block.fault = _why(line, key_id)
             break
@@ -118,7 +118,13 @@ def check_block(data: bytes, mac: FastMac, key_id: str, *, keep: bool = False) -
         if prev != link:
             block.fault = "field prev: it does not follow the line before"
             break
-        if kid != key_id or type(body) is not dict or tuple(value) != KEYS:
+        if (
+            kid != key_id
+            or type(body) is not dict
+            or type(kind) is not str
+            or type(time) is not str
+            or tuple(value) != KEYS
+        ):
             block.fault = _why(line, key_id)
             break
         if kind.startswith(RESERVED):

@@ -52,7 +52,15 @@ class Record:
 
     @property
     def time_ns(self) -> int:
-        return parse_rfc3339(self.time)
+        """UTC nanoseconds of `time`.
+
+        Raises:
+            MalformedError: Who wrote the record, with the keys, wrote no time.
+        """
+        try:
+            return parse_rfc3339(self.time)
+        except ValueError as error:
+            raise _malformed(f"{error}") from None
 
 
 class FastMac:

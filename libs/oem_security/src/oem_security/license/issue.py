@@ -171,8 +171,13 @@ def rebind_license(
         nonce=request.nonce,
         list_number=state.list_number,
     )
-    issued = _hand_out(fresh, request, vendor, registry, "rebinding", approved_by, post_quantum)
-    _revoke(registry, before, f"bound to another device: {reason}", approved_by)
+    ended = Revoked(
+        before.license_id, before.revision, f"bound to another device: {reason}"[:_MAX_TEXT]
+    )
+    issued = _hand_out(
+        fresh, request, vendor, registry, "rebinding", approved_by, post_quantum, ended
+    )
+    _revoke(registry, ended, approved_by)
     return issued
 
 
@@ -188,7 +193,7 @@ def revoke_license(
     _require(approved_by, "an approver", "--approved-by")
     state = read_registry(registry.path, vendor)
     found = _known(license_id, state)
-    return _revoke(registry, found, reason, approved_by)
+    return _revoke(registry, Revoked(found.license_id, found.revision, reason), approved_by)
 
 
 def publish_revocations(
@@ -225,6 +230,7 @@ def _hand_out(
     step: str,
     approved_by: str,
     post_quantum: bool,
+    ended: Revoked | None = None,
 ) -> bytes:
     signers: Signers = {
         **vendor_signers(vendor, post_quantum=post_quantum),
@@ -245,7 +251,10 @@ def _hand_out(
             "approved_by": approved_by,
         },
     )
-    registry.append(ISSUED, {"license": fresh.as_payload()})
+    issued: dict[str, object] = {"license": fresh.as_payload()}
+    if ended is not None:  # in one record: a crash never leaves both in force
+        issued["ends"] = _entry(ended)
+    registry.append(ISSUED, issued)
     return envelope
 
 
@@ -298,18 +307,17 @@ def _known(license_id: str, state: Registry) -> License:
     return found
 
 
-def _revoke(registry: Journal, found: License, reason: str, approved_by: str) -> Revoked:
-    entry = Revoked(found.license_id, found.revision, reason[:200])
-    registry.append(
-        REVOKED,
-        {
-            "license_id": entry.license_id,
-            "revision": entry.revision,
-            "reason": entry.reason,
-            "approved_by": approved_by,
-        },
-    )
+def _revoke(registry: Journal, entry: Revoked, approved_by: str) -> Revoked:
+    registry.append(REVOKED, {**_entry(entry), "approved_by": approved_by})
     return entry
+
+
+def _entry(entry: Revoked) -> dict[str, object]:
+    return {
+        "license_id": entry.license_id,
+        "revision": entry.revision,
+        "reason": entry.reason,
+    }
 
 
 def _require(text: str, what: str, flag: str) -> None:

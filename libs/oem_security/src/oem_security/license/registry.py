@@ -7,7 +7,7 @@ Both sides keep one: the vendor of what it issued, a site of what it installed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from oem_security.errors import LicenseError, OemSecurityError
@@ -76,19 +76,20 @@ def read_registry(path: Path, keyring: Keyring) -> Registry:
 
 
 def fold(records: Iterable[Record], where: str = "registry") -> Registry:
-    """Fold records into what they say.
+    """Fold records into what they say, in time proportional to their number.
 
     Raises:
         LicenseError: They contradict each other.
     """
-    state = Registry()
+    state = _Folding()
     for record in records:
         step = _STEPS.get(record.kind)
         try:
             if step is not None:
-                state = step(state, Fields(dict(record.body), record.kind))
+                step(state, Fields(dict(record.body), record.kind))
             elif not record.kind.startswith("journal."):
                 raise _wrong(f"{record.kind!r} has no place in a licence registry")
+            state.records, state.last_ns = state.records + 1, record.time_ns
         except OemSecurityError as error:
             raise LicenseError(
                 f"record {record.seq} of the registry makes no sense: {error.what}",
@@ -96,21 +97,50 @@ def fold(records: Iterable[Record], where: str = "registry") -> Registry:
                 remedy="somebody with the keys wrote it: keep the file as evidence and restore "
                 "the registry from a backup",
             ) from None
-        state = replace(state, records=state.records + 1, last_ns=record.time_ns)
-    return state
+    return state.folded()
 
 
-def _approved(state: Registry, fields: Fields) -> Registry:
+@dataclass(slots=True)
+class _Folding:
+    """A registry that grows record by record; fields as those of `Registry`."""
+
+    issued: dict[str, License] = field(default_factory=dict)
+    revoked: dict[str, Revoked] = field(default_factory=dict)
+    nonces: set[str] = field(default_factory=set)
+    list_number: int = 0
+    vendor: str = ""
+    installed: list[tuple[str, int, int]] = field(default_factory=list)
+    records: int = 0
+    last_ns: int = 0
+    open_approval: str = ""
+
+    def folded(self) -> Registry:
+        return Registry(
+            self.issued,
+            self.revoked,
+            frozenset(self.nonces),
+            self.list_number,
+            self.vendor,
+            tuple(self.installed),
+            self.records,
+            self.last_ns,
+            self.open_approval,
+        )
+
+
+def _approved(state: _Folding, fields: Fields) -> None:
     nonce = fields.hex("nonce", 32)
     if not fields.text("approved_by").strip():
         raise _wrong("nobody approved it")
     if nonce in state.nonces:
         raise _wrong("the request was answered before")
-    return replace(state, nonces=state.nonces | {nonce}, open_approval=nonce)
+    state.nonces.add(nonce)
+    state.open_approval = nonce
 
 
-def _issued(state: Registry, fields: Fields) -> Registry:
+def _issued(state: _Folding, fields: Fields) -> None:
     found = License.from_fields(fields.object("license"))
+    ended = fields.object("ends") if fields.has("ends") else None
     fields.done()
     if not found.nonce or found.nonce != state.open_approval:
         raise _wrong("a licence was issued without an approval of its own")
@@ -122,56 +152,68 @@ def _issued(state: Registry, fields: Fields) -> Registry:
     gone = state.revoked.get(found.license_id)
     if gone is not None and gone.revision >= found.revision:
         raise _wrong("a revoked licence was issued again")
-    return replace(state, issued={**state.issued, found.license_id: found}, open_approval="")
+    state.issued[found.license_id] = found
+    state.open_approval = ""
+    if ended is not None:
+        entry = _entry(ended)
+        ended.done()
+        if entry.license_id != found.license_id or entry.revision >= found.revision:
+            raise _wrong("an issue ends another licence")
+        state.revoked[entry.license_id] = entry
 
 
-def _revoked(state: Registry, fields: Fields) -> Registry:
-    entry = Revoked(
-        fields.text("license_id"), fields.integer("revision", 1, 1 << 30), fields.text("reason")
-    )
+def _revoked(state: _Folding, fields: Fields) -> None:
+    entry = _entry(fields)
     if not fields.text("approved_by").strip():
         raise _wrong("nobody approved the revocation")
     if entry.license_id not in state.issued:
         raise _wrong("a licence is revoked that was never issued")
-    return replace(state, revoked={**state.revoked, entry.license_id: entry})
+    state.revoked[entry.license_id] = entry
 
 
-def _listed(state: Registry, fields: Fields) -> Registry:
+def _entry(fields: Fields) -> Revoked:
+    return Revoked(
+        fields.text("license_id"), fields.integer("revision", 1, 1 << 30), fields.text("reason")
+    )
+
+
+def _listed(state: _Folding, fields: Fields) -> None:
     number = fields.integer("number", 1, 1 << 40)
     if number <= state.list_number:
         raise _wrong(f"list {number} follows list {state.list_number}")
-    return replace(state, list_number=number)
+    state.list_number = number
 
 
-def _trusted(state: Registry, fields: Fields) -> Registry:
+def _trusted(state: _Folding, fields: Fields) -> None:
     vendor = fields.text("vendor")
     if state.vendor and state.vendor != vendor:
         raise _wrong(f"the site trusted {state.vendor} and then another vendor")
-    return replace(state, vendor=vendor)
+    state.vendor = vendor
 
 
-def _rolled(state: Registry, fields: Fields) -> Registry:
+def _rolled(state: _Folding, fields: Fields) -> None:
     if fields.text("from") != state.vendor:
         raise _wrong("the vendor's keys rolled over from keys that were not trusted")
-    return replace(state, vendor=fields.text("to"))
+    state.vendor = fields.text("to")
 
 
-def _installed(state: Registry, fields: Fields) -> Registry:
+def _installed(state: _Folding, fields: Fields) -> None:
     one = (
         fields.text("license_id"),
         fields.integer("revision", 1, 1 << 30),
         fields.time_ns("issued"),
     )
-    if one[2] < state.newest_installed[2]:
+    # each was refused where it went back, so the last one is the newest
+    if state.installed and one[2] < state.installed[-1][2]:
         raise _wrong("an older licence was installed over a newer one")
-    return replace(state, installed=(*state.installed, one))
+    state.installed.append(one)
 
 
-def _noted(state: Registry, _: Fields) -> Registry:
-    return state
+def _noted(_: _Folding, __: Fields) -> None:
+    return None
 
 
-_STEPS: Mapping[str, Callable[[Registry, Fields], Registry]] = {
+_STEPS: Mapping[str, Callable[[_Folding, Fields], None]] = {
     APPROVED: _approved,
     ISSUED: _issued,
     REVOKED: _revoked,

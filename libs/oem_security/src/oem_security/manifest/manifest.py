@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -43,6 +44,13 @@ class Manifest:
     version: int
     files: tuple[FileEntry, ...]
     created_at: str
+
+    @property
+    def sha384(self) -> str:
+        """SHA-384 of the name, the version and every file, hex; not of when it was made."""
+        files = [[f.path, f.size, f.sha384] for f in self.files]
+        stated = {"name": self.name, "version": self.version, "files": files}
+        return hashlib.sha384(canonical(stated)).hexdigest()
 
 
 def make_manifest(

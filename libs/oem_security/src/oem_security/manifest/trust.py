@@ -105,10 +105,10 @@ class Whitelist:
                 where="whitelist",
                 remedy="give --operator, --reason and --days",
             )
-        data = read_bounded(manifest, _MAX_BYTES, what="manifest", remedy="correct the path")
-        _unsigned(data)
+        bundle = read_bounded(manifest, _MAX_BYTES, what="manifest", remedy="correct the path")
+        _unsigned(bundle)
         now = (clock or SystemClock()).now_ns()
-        entry = LetPass(_sha384(data), operator[:64], reason[:200], now + days * DAY_NS)
+        entry = LetPass(_sha384(bundle), operator[:64], reason[:200], now + days * DAY_NS)
         kept = {e.sha384: e for e in self.entries().values() if e.until_ns > now}
         payload: dict[str, object] = {
             "whitelist": [
@@ -121,7 +121,14 @@ class Whitelist:
                 for e in {**kept, entry.sha384: entry}.values()
             ]
         }
-        write_atomic(self._path, seal_payload(payload, PayloadType.DOCUMENT, self._keyring))
+        data = seal_payload(payload, PayloadType.DOCUMENT, self._keyring)
+        if len(data) > _MAX_LIST:
+            raise InputError(
+                f"the whitelist would have {len(data)} bytes, at most {_MAX_LIST} are read",
+                where=str(self._path),
+                remedy="wait until older exceptions end, or give shorter reasons",
+            )
+        write_atomic(self._path, data)
         return entry
 
     def entries(self) -> Mapping[str, LetPass]:
