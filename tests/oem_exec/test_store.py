@@ -12,6 +12,7 @@ import pytest
 from exec_support import limit, make_router, market, paper
 from oem_exec import (
     KillState,
+    Order,
     OrderState,
     SqliteOrderStore,
     StoreCorrupt,
@@ -20,6 +21,7 @@ from oem_exec import (
 )
 from oem_exec.store.protocol import KillSwitch
 from oem_exec.store.repair import repair
+from oem_exec.store.rows import SELECT_KNOWN_IDS
 from oem_exec.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 
@@ -51,18 +53,51 @@ async def test_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         SqliteOrderStore.open(path)
 
 
-def test_store_of_an_older_version_is_migrated(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", range(1, VERSION))
+def test_store_of_an_older_version_is_migrated(tmp_path: Path, version: int) -> None:
     path = tmp_path / "orders.sqlite"
     connection = sqlite3.connect(path, isolation_level=None)
-    for statement in MIGRATIONS[0]:
-        connection.execute(statement)
+    for statements in MIGRATIONS[:version]:
+        for statement in statements:
+            connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute("PRAGMA user_version = 1")
+    connection.execute(f"PRAGMA user_version = {version}")
+    connection.execute(
+        """INSERT INTO orders (client_order_id, intent_id, attempt, venue, symbol, state, intent,
+            quantity, venue_order_id, filled_quantity, filled_notional, reason, cancel_requested,
+            sent_ns, valid_until_ns, answered_ns, updated_ns, settled)
+        VALUES ('c', 'i', 0, 'paper', 's', 'open', '{}', '1', 'v-7', '0', '0', '', 0, 1, 0, 0, 1, 0)
+        """
+    )
     connection.close()
-    SqliteOrderStore.open(path).close()
+    with SqliteOrderStore.open(path) as store:
+        assert store.known_ids("paper", ["v-6", "v-7"]) == {"v-7"}
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
     connection.close()
+
+
+async def test_whose_an_order_id_is_is_asked_by_index_and_in_any_number(tmp_path: Path) -> None:
+    with SqliteOrderStore.open(tmp_path / "orders.sqlite") as store:
+        orders = [_sent(number) for number in range(3)]
+        for order in orders:
+            await store.insert(order)
+        await store.save([order.changed(venue_order_id=f"v-{order.intent_id}") for order in orders])
+        asked = ["", "v-i1", *(f"x{number}" for number in range(1200)), "v-i2"]
+        assert store.known_ids("paper", asked) == {"v-i1", "v-i2"}
+        assert store.known_ids("another", asked) == frozenset()
+        assert store.known_ids("paper", []) == frozenset()
+    connection = sqlite3.connect(tmp_path / "orders.sqlite")
+    sql = "EXPLAIN QUERY PLAN " + SELECT_KNOWN_IDS.format(marks="?, ?")
+    (step,) = connection.execute(sql, ("paper", "a", "b")).fetchall()
+    assert "orders_by_venue_id (venue_order_id=?)" in step[3]
+    connection.close()
+
+
+def _sent(number: int) -> Order:
+    intent = market(f"i{number}")
+    name = intent.client_order_id(0)
+    return Order(intent, name, "paper", 0, OrderState.SUBMITTING, intent.quantity, None)
 
 
 async def test_damaged_store_is_refused_with_the_repair_command_and_repaired(

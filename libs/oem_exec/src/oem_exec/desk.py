@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -111,10 +111,11 @@ class Desk:
         """Return all unsettled orders, oldest first."""
         return tuple(self._live.values())
 
-    def venue_order_ids(self, venue: str) -> frozenset[str]:
-        """Return the venue's own ids of all orders of the store and of those under way."""
+    def ours(self, venue: str, venue_order_ids: Iterable[str]) -> frozenset[str]:
+        """Return which of a venue's order ids are those of orders of the store or under way."""
         here = {o.venue_order_id for o in self.known() if o.venue == venue}
-        return self._store.order_ids(venue) | here
+        asked = frozenset(venue_order_ids)
+        return self._store.known_ids(venue, asked - here) | asked & here
 
     def known(self) -> tuple[Order, ...]:
         """Return the orders in memory, unsettled and recent, oldest first."""

@@ -209,7 +209,7 @@ class Resolver:
         # the trades of an order whose answer is not read yet look like nobody's
         doubtful = [o.sent_ns for o in self._desk.live() if not o.venue_order_id]
         until_ns = min([asked_ns, *doubtful]) - _SKEW_NS
-        ours = self._desk.venue_order_ids(gateway.name)
+        ours = self._desk.ours(gateway.name, (trade.venue_order_id for trade in trades))
         found: list[str] = []
         for trade in trades:
             fill = trade.fill

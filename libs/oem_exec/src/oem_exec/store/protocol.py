@@ -91,8 +91,8 @@ class OrderStore(Protocol):
         """Return orders, newest first."""
         ...
 
-    def order_ids(self, venue: str) -> frozenset[str]:
-        """Return the venue's own ids of all orders that ever were sent to it and got one."""
+    def known_ids(self, venue: str, venue_order_ids: Iterable[str]) -> frozenset[str]:
+        """Return which of a venue's own order ids are those of orders of this store."""
         ...
 
     def contradictions(self) -> tuple[Contradiction, ...]:

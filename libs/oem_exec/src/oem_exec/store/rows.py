@@ -31,6 +31,9 @@ FILL_COLUMNS = (
     "liquidity, time_ns, notional"
 )
 INSERT_FILL = f"INSERT OR IGNORE INTO fills ({FILL_COLUMNS}) VALUES ({', '.join('?' * 12)})"  # noqa: S608 - constants
+# the second condition lets SQLite use the index, which holds no orders without such an id
+SELECT_KNOWN_IDS = """SELECT venue_order_id FROM orders
+    WHERE venue = ? AND venue_order_id <> '' AND venue_order_id IN ({marks})"""
 SELECT_FILLS = f"SELECT {FILL_COLUMNS} FROM fills"  # noqa: S608 - constants
 
 INSERT_CONTRADICTION = """INSERT INTO quarantine

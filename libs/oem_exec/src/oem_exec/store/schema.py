@@ -92,6 +92,11 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "ALTER TABLE fills_of_orders RENAME TO fills",
         "ALTER TABLE orders ADD COLUMN asked_quantity TEXT",
     ),
+    # version 4: whose trade it is, is asked by the venue's own order id
+    (
+        """CREATE INDEX orders_by_venue_id ON orders (venue_order_id)
+            WHERE venue_order_id <> ''""",
+    ),
 )
 """Statements that lead from version n to version n + 1, for n = 0, 1, …"""
 

@@ -22,6 +22,8 @@ from oem_exec.store.writer import GroupCommitWriter, Statement
 T = TypeVar("T")
 _GLANCE = """SELECT EXISTS (SELECT 1 FROM orders WHERE intent_id = ?),
     state, reason, operator, time_ns FROM (SELECT 1) LEFT JOIN kill_switch"""
+_PART = 500
+"""Names in one statement; every SQLite takes as many."""
 _REPAIR = "run `oem exec repair` with the daemon stopped; it keeps the damaged file"
 
 
@@ -201,8 +203,8 @@ class SqliteOrderStore:
         found = self._query(f"{rows.SELECT_ORDERS} {tail}", values)
         fills: dict[str, list[Fill]] = {}
         ids = [row[0] for row in found]
-        for start in range(0, len(ids), 500):
-            part = ids[start : start + 500]
+        for start in range(0, len(ids), _PART):
+            part = ids[start : start + _PART]
             marks = ", ".join("?" * len(part))
             for row in self._query(
                 f"{rows.SELECT_FILLS} WHERE client_order_id IN ({marks}) ORDER BY time_ns",
@@ -221,11 +223,14 @@ class SqliteOrderStore:
         except rows.UNREADABLE as error:
             raise _unreadable(f"order {row[0]!r}", error, self._path) from error
 
-    def order_ids(self, venue: str) -> frozenset[str]:
-        found = self._query(
-            "SELECT venue_order_id FROM orders WHERE venue = ? AND venue_order_id <> ''", (venue,)
-        )
-        return frozenset(row[0] for row in found)
+    def known_ids(self, venue: str, venue_order_ids: Iterable[str]) -> frozenset[str]:
+        found: set[str] = set()
+        ids = [name for name in venue_order_ids if name]
+        for start in range(0, len(ids), _PART):
+            part = ids[start : start + _PART]
+            sql = rows.SELECT_KNOWN_IDS.format(marks=", ".join("?" * len(part)))
+            found.update(row[0] for row in self._query(sql, (venue, *part)))
+        return frozenset(found)
 
     def _each(
         self, sql: str, venues: Sequence[str], made: Callable[[Any], T], noun: str
