@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oem_risk.data.bars import Bars
+from oem_risk.data.ccxt_pages import WINDOWS, most_rows, windowed
 from oem_risk.data.ccxt_single import single_exchange
 from oem_risk.data.fetch import FetchRequest
 from oem_risk.data.importers.rows import column
@@ -51,19 +52,12 @@ class CcxtHistory:
     def venue(self) -> str:
         return self._venue
 
+    def most_rows(self, request: FetchRequest) -> int:
+        return most_rows(self._exchange, request.kind, self._venue, request.symbol)
+
     def page(self, request: FetchRequest, since_ns: int, rows: int) -> Series | None:
-        ask: dict[DataKind, Callable[[], Any]] = {
-            DataKind.BARS: lambda: self._exchange.fetch_ohlcv(
-                request.symbol, request.timeframe, since_ns // _MS, rows
-            ),
-            DataKind.TRADES: lambda: self._exchange.fetch_trades(
-                request.symbol, since_ns // _MS, rows
-            ),
-            DataKind.FUNDING: lambda: self._exchange.fetch_funding_rate_history(
-                request.symbol, since_ns // _MS, rows
-            ),
-        }
-        found = self._asked(request, ask[request.kind])
+        rows = min(rows, self.most_rows(request))
+        found = self._asked(request, lambda: self._rows(request, since_ns // _MS, rows))
         if not found:
             return None
         if request.kind is DataKind.BARS:
@@ -72,6 +66,22 @@ class CcxtHistory:
         if request.kind is DataKind.TRADES:
             return self._trades(found, request)
         return self._funding(found, request)
+
+    def _rows(self, request: FetchRequest, since_ms: int, rows: int) -> list[Any]:
+        symbol, exchange = request.symbol, self._exchange
+        if request.kind is DataKind.BARS:
+            bars: list[Any] = exchange.fetch_ohlcv(symbol, request.timeframe, since_ms, rows)
+            return bars
+        fetch = (
+            exchange.fetch_trades
+            if request.kind is DataKind.TRADES
+            else exchange.fetch_funding_rate_history
+        )
+        window = WINDOWS.get((request.kind, self._venue))
+        if window is None:
+            found: list[Any] = fetch(symbol, since_ms, rows)
+            return found
+        return windowed(lambda end: fetch(symbol, since_ms, rows, end), window, since_ms, rows)
 
     def _asked(self, request: FetchRequest, ask: Callable[[], Any]) -> Any:
         errors = self._errors

@@ -32,6 +32,7 @@ PAGE_ROWS = 1_000
 ATTEMPTS = 6
 EMPTY_PAGES = 200
 _HOUR_NS = 3_600 * 10**9
+_DAY_NS = 24 * _HOUR_NS
 _MS = 10**6
 FETCHED = (DataKind.BARS, DataKind.TRADES, DataKind.FUNDING)
 
@@ -42,6 +43,10 @@ class HistorySource(Protocol):
     @property
     def venue(self) -> str:
         """Name of the venue in files."""
+        ...
+
+    def most_rows(self, request: FetchRequest) -> int:
+        """Return how many rows an answer holds at most: an empty one says nothing of later ones."""
         ...
 
     def page(self, request: FetchRequest, since_ns: int, rows: int) -> Series | None:
@@ -87,13 +92,6 @@ class FetchRequest:
                 where="since, until",
                 remedy="name a first day before the last",
             )
-
-    @property
-    def step_ns(self) -> int:
-        """How far an empty page reaches at most."""
-        if self.kind is DataKind.BARS:
-            return PAGE_ROWS * timeframe_ns(self.timeframe)
-        return _HOUR_NS if self.kind is DataKind.TRADES else PAGE_ROWS * _HOUR_NS
 
 
 def fetch_history(
@@ -145,6 +143,8 @@ class _Run:
         self._source = source
         bars = request.kind is DataKind.BARS
         step = timeframe_ns(request.timeframe) if bars else 1
+        self._step_ns = step
+        self._days = True
         until = min(request.until_ns, now_ns) // step * step
         self._settled_ns = until - step - _HOUR_NS if until > now_ns - _HOUR_NS else until
         if until <= request.since_ns:
@@ -182,8 +182,9 @@ class _Run:
             if rows is None or not len(rows):
                 beyond = page is not None and len(page) and int(page.time_ns[0]) >= end
                 empty += 1
-                whole = beyond or empty > EMPTY_PAGES
-                cursor = end if whole else min(end, cursor + self._request.step_ns)
+                bars = self._request.kind is DataKind.BARS
+                whole = beyond or (not bars and empty > EMPTY_PAGES)
+                cursor = end if whole else min(end, self._after_empty(cursor))
                 # what just closed may not be published yet, so its absence settles nothing
                 self._extend(start, min(cursor, self._settled_ns))
             else:
@@ -213,14 +214,49 @@ class _Run:
             self._write_state(series.sha384)
             shutil.rmtree(self._parts)
         report = check_series(series)
+        late = int(series.time_ns[0]) - self._request.since_ns
+        if late > max(_DAY_NS, self._step_ns):
+            note = (
+                f"begins {rfc3339(int(series.time_ns[0]))}, later than asked: "
+                f"{self._source.venue} has nothing earlier, or gives only its latest rows"
+            )
+            series = replace(series, notes=(*series.notes, note))
         named = QualityReport(self.path.name, report.rows, report.findings, report.synthetic)
         return TakenIn(self.path, series, named)
 
-    def _page(self, since_ns: int) -> Series | None:
+    def _after_empty(self, cursor: int) -> int:
+        """Return where to go on after an empty answer: it tells of no more than its rows.
+
+        Days are asked over a long absence, such as before a listing: a day without a bar of a day
+        has no shorter ones.
+        """
+        request = self._request
+        if request.kind is DataKind.TRADES:
+            return cursor + _HOUR_NS
+        if request.kind is DataKind.FUNDING:
+            return cursor + self._source.most_rows(request) * _HOUR_NS
+        reach = cursor + self._source.most_rows(request) * self._step_ns
+        if self._step_ns >= _DAY_NS or not self._days:
+            return reach
+        days = replace(request, timeframe="1d")
+        # a venue's day may begin at another hour than ours
+        first = cursor // _DAY_NS * _DAY_NS - _DAY_NS
+        try:
+            page = self._page(max(first, 0), days)
+        except FetchProblem:
+            self._days = False
+            return reach
+        opens = np.empty(0, np.int64) if page is None else page.time_ns
+        later = opens[opens + _DAY_NS > cursor]
+        if later.size:
+            return max(reach, int(later[0]))
+        return max(reach, first + self._source.most_rows(days) * _DAY_NS)
+
+    def _page(self, since_ns: int, request: FetchRequest | None = None) -> Series | None:
         wait = 1.0
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._source.page(self._request, since_ns, PAGE_ROWS)
+                return self._source.page(request or self._request, since_ns, PAGE_ROWS)
             except VenueBusy as busy:
                 if attempt == ATTEMPTS:
                     raise FetchProblem(
