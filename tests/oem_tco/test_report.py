@@ -296,8 +296,16 @@ def test_inputs_that_changed_since_are_named(
     assert validate_report(report.csv, keys, inputs=[ledger_file]).changed_inputs == ("orders.csv",)
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "orders.csv").write_bytes(b"x")
-    with pytest.raises(ReportError, match="same name"):
-        digest_inputs([ledger_file, tmp_path / "b" / "orders.csv"])
+    # files of one name are told apart by their folders, and each is held to its own digest
+    both = [ledger_file, tmp_path / "b" / "orders.csv"]
+    assert set(digest_inputs([*both, ledger_file])) == {
+        f"{tmp_path.name}/orders.csv",
+        "b/orders.csv",
+    }
+    resealed(report, keys, inputs=digest_inputs(both))
+    assert validate_report(report.csv, keys, inputs=both[::-1]).changed_inputs == ()
+    (tmp_path / "b" / "orders.csv").write_bytes(b"y")
+    assert validate_report(report.csv, keys, inputs=both).changed_inputs == ("b/orders.csv",)
     with pytest.raises(OemSecurityError):
         digest_inputs([tmp_path / "none.csv"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,30 +125,48 @@ class Provenance:
 def digest_inputs(paths: Sequence[Path]) -> dict[str, str]:
     """Return file name to hexadecimal SHA-384 of every file, by name.
 
-    A folder stands for its files, named `folder/file`; a path given twice counts once.
+    A folder stands for its files, named `folder/file`; files of the same name are told apart by as
+    many of the folders above them as it takes. A path given twice counts once.
 
     Raises:
         InputError: There is no such file.
-        ReportError: Two files have the same name, or a folder is empty.
+        ReportError: A folder is empty.
     """
-    found: dict[str, str] = {}
-    for path in dict.fromkeys(paths):
-        for name, file in _named(path):
-            if name in found:
-                raise ReportError(
-                    "two inputs have the same name", where=str(file), remedy="rename one of them"
-                )
-            found[name] = hash_file(file)[1]
-    return dict(sorted(found.items()))
+    depths = _files(paths)
+    while True:
+        named: dict[str, list[Path]] = {}
+        for file, depth in depths.items():
+            named.setdefault("/".join(file.parts[-depth:]), []).append(file)
+        alike = [file for files in named.values() if len(files) > 1 for file in files]
+        if not alike:
+            return {name: hash_file(files[0])[1] for name, files in sorted(named.items())}
+        depths |= {file: depths[file] + 1 for file in alike}
 
 
-def _named(path: Path) -> list[tuple[str, Path]]:
-    if not path.is_dir():
-        return [(path.name, path)]
-    files = [file for file in sorted(path.rglob("*")) if file.is_file()]
-    if not files:
-        raise ReportError("the folder is empty", where=str(path), remedy="name files")
-    return [(f"{path.resolve().name}/{file.relative_to(path).as_posix()}", file) for file in files]
+def _files(paths: Sequence[Path]) -> dict[Path, int]:
+    """Return every file and how many parts of its path name it."""
+    found: dict[Path, int] = {}
+    for given in paths:
+        path = Path(os.path.abspath(given))  # noqa: PTH100  a link keeps its own name
+        if not path.is_dir():
+            found.setdefault(path, 1)
+            continue
+        files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        if not files:
+            raise ReportError("the folder is empty", where=str(given), remedy="name files")
+        found |= {file: 1 + len(file.relative_to(path).parts) for file in files}
+    return found
+
+
+def _changed(paths: Sequence[Path], known: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of files that are not what is known under their names."""
+    changed = []
+    for file, depth in _files(paths).items():
+        ends = ("/".join(file.parts[-n:]) for n in range(len(file.parts), 0, -1))
+        name = next((end for end in ends if end in known), "/".join(file.parts[-depth:]))
+        if known.get(name) != hash_file(file)[1]:
+            changed.append(name)
+    return tuple(changed)
 
 
 def write_report(
@@ -287,7 +306,6 @@ def validate_report(
         raise wrong("the totals are not the sealed ones", where)
     stated = claims.get("inputs")
     known = {str(k): str(v) for k, v in stated.items()} if isinstance(stated, dict) else {}
-    now = digest_inputs(inputs)
     return ReportCheck(
         kind.name,
         len(sheet.rows),
@@ -295,5 +313,5 @@ def validate_report(
         known,
         tuple(map(str, claims.get("schedules") or ())),
         sealed.sealed_at,
-        tuple(name for name, digest in now.items() if known.get(name) != digest),
+        _changed(inputs, known),
     )

@@ -48,7 +48,7 @@ def read_unchanged(paths: Sequence[Path], read: Callable[[], T]) -> tuple[T, dic
     Raises:
         LedgerError: They changed during every attempt.
         InputError: There is no such file.
-        ReportError: Two files have the same name.
+        ReportError: A folder is empty.
     """
     for _ in range(ATTEMPTS):
         before = digest_inputs(paths)
