@@ -33,12 +33,12 @@ async def test_2000_orders_and_25_kills(tmp_path: Path) -> None:
 
 @pytest.mark.faults
 def test_100000_orders_and_1000_kills(tmp_path: Path, repository: Path) -> None:
-    """Four sites, as many at once as there are cores; the counts are written for each."""
+    """Eight sites, as many at once as there are cores; the counts are written for each."""
     target = repository / "var" / "faults" / "daemon_kill_campaign.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     found: list[DaemonVerdict] = []
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        sites = [pool.submit(_site, tmp_path / f"site{seed}", seed) for seed in range(1, 5)]
+        sites = [pool.submit(_site, tmp_path / f"site{seed}", seed) for seed in range(1, 9)]
         for site in as_completed(sites):
             found.append(site.result())
             target.write_text(json.dumps([asdict(one) for one in found], indent=2))
@@ -50,5 +50,5 @@ def test_100000_orders_and_1000_kills(tmp_path: Path, repository: Path) -> None:
 def _site(folder: Path, seed: int) -> DaemonVerdict:
     folder.mkdir()
     return asyncio.run(
-        daemon_campaign(folder, orders=36_000, kills=250, seed=seed, verify_every=50)
+        daemon_campaign(folder, orders=18_000, kills=125, seed=seed, verify_every=25)
     )

@@ -221,6 +221,8 @@ async def daemon_campaign(
     rng = random.Random(seed)
     async with server_of(dialect, *FAULTS, seed=seed) as server:
         made = sandbox_site(folder, server.url, dialect)
+        # fees of a whole campaign must not use up the day's cost budget
+        edit_config(made.site, "initial_cash: 100000", "initial_cash: 100000000")
         customer = Customer(made, rng)
         share = max(orders // (kills + 1), 2)
         async with Daemons(made.site) as daemons:
