@@ -21,7 +21,7 @@ from oem_tco.analysis.trend import MOST_BUCKETS, CostTrend, cost_trends
 from oem_tco.analysis.worst import WorstOrder, executed_bps, worst_orders
 from oem_tco.ledger.analysis import TcoResult
 from oem_tco.ledger.rows import FillRow
-from oem_tco.money import minor_text
+from oem_tco.money import MINOR_PER_UNIT, from_minor, minor_text
 from oem_tco.pretrade.coverage import wilson
 from oem_tco.report.figures import (
     estimates,
@@ -177,6 +177,10 @@ def _currency(page: Page, result: TcoResult, reading: CostReading, currency: str
     for dimension in REPORTED:
         groups = group_costs(result, (dimension,), bucket_ns=reading.bucket_ns)
         _groups(page, dimension, [g for g in groups if g.currency == currency])
+    page.small(
+        f"Notional in {currency}; all else in basis points of it. Median, p10 and p90 are of the "
+        "orders' own costs."
+    )
     by_hour = group_costs(result, (Dimension.VENUE, Dimension.HOUR))
     png = venue_hours([g for g in by_hour if g.currency == currency])
     page.heading("By venue and hour")
@@ -194,7 +198,7 @@ def _groups(page: Page, dimension: Dimension, groups: Sequence[GroupCost]) -> No
                 group.key[0] or "(none)",
                 group.costs.orders,
                 group.costs.fills,
-                f"{group.costs.notional / 1e8:,.0f}",
+                _rounded(group.costs.notional),
                 *(f"{group.costs.bps(c):.2f}" for c in COMPONENTS),
                 f"{group.costs.bps():+.2f}",
                 f"{group.median_bps:.2f}",
@@ -208,6 +212,12 @@ def _groups(page: Page, dimension: Dimension, groups: Sequence[GroupCost]) -> No
     )  # fmt: skip
     if len(groups) > MOST_GROUPS:
         page.small(f"The last {MOST_GROUPS} of {len(groups)}; the CSV holds every order.")
+
+
+def _rounded(amount_minor: int) -> str:
+    """Return an amount for a narrow column; one below 1,000 keeps four digits, as of a coin."""
+    amount = amount_minor / MINOR_PER_UNIT
+    return f"{amount:,.0f}" if abs(amount) >= 1_000 else f"{amount:.4g}"
 
 
 def _estimates(page: Page, result: TcoResult, reading: CostReading, currency: str) -> None:
@@ -313,4 +323,7 @@ def _signed(value: float) -> str:
 
 
 def _money(amount_minor: int) -> str:
-    return f"{minor_text(amount_minor)[:-6]}"
+    """Return an amount for a sentence, rounded to cents; one below 1,000 with all its digits."""
+    if abs(amount_minor) < 1_000 * MINOR_PER_UNIT:
+        return minor_text(amount_minor)
+    return f"{from_minor(amount_minor):,.2f}"

@@ -142,6 +142,8 @@ def markouts(curves: Mapping[str, Sequence[MarkoutPoint]]) -> bytes:
         every = [p.horizon_s for points in curves.values() for p in points]
         if every and min(every) > 0:
             axes.set_xscale("log")
+            axes.set_xticks(sorted(set(every)), [f"{at:g}" for at in sorted(set(every))])
+            axes.set_xticks([], minor=True)
         axes.set_xlabel("seconds after the fill", **_TEXT)
         axes.set_ylabel("bps, positive went our way", **_TEXT)
         axes.set_title("Markouts: the mid after the fill", **_TEXT)

@@ -14,6 +14,7 @@ from typing import Any
 from xml.sax import saxutils
 
 import matplotlib
+from reportlab import rl_config
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
@@ -34,6 +35,9 @@ from reportlab.platypus import (
 )
 
 from oem_tco.report.sheet import DIGEST_MARK, visible
+
+# streams as bytes, not as ASCII; every library that makes reports says the same
+rl_config.useA85 = 0
 
 INK, PALE, FAINT = "#1f2933", "#52606d", "#d5dbe1"
 WIDTH_MM = 174.0
