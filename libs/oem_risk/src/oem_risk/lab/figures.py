@@ -19,6 +19,8 @@ WIDTH_IN = 7.2
 _DPI = 150
 _INK, _BLUE, _RED, _PALE, _GREY = "#1f2933", "#2563a8", "#b42318", "#cfe0f3", "#9aa5b1"
 _TEXT: dict[str, Any] = {"color": _INK, "fontsize": 8}
+# a place of its own: one that is looked for lays out every label of the axes once more
+_TITLE: dict[str, Any] = {**_TEXT, "y": 1.0}
 _LEGEND: dict[str, Any] = {"fontsize": 6.5, "frameon": False}
 _PLATE: dict[str, Any] = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.8}
 _FLOOR = 1e-4
@@ -52,7 +54,7 @@ def _fan(axes: Axes, result: ProfileResult, bars_per_day: int) -> None:
     axes.plot(days, bands["q50"], color=_BLUE, linewidth=1.2, label="median")
     axes.axhline(0, color=_GREY, linewidth=0.6, zorder=0)
     axes.set_xlim(0, days[-1])
-    axes.set_title(f"Equity, {len(paths.fan):,} paths", **_TEXT)
+    axes.set_title(f"Equity, {len(paths.fan):,} paths", **_TITLE)
     axes.set_xlabel("days ahead", **_TEXT)
     axes.set_ylabel("return, %", **_TEXT)
     low, high = axes.get_ylim()
@@ -93,7 +95,7 @@ def _drawdowns(axes: Axes, result: ProfileResult, fixed_paths: int) -> None:
     axes.set_title(
         f"P(drawdown ≥ {limit * 100:.3g} %) = {gate.estimate * 100:.2f} %, "
         f"{gate.low * 100:.2f} % to {gate.high * 100:.2f} %",
-        **_TEXT,
+        **_TITLE,
     )
     axes.set_xlabel("drawdown at least, % of the peak", **_TEXT)
     axes.annotate(f"allowed {gate.limit * 100:g} %", (0.55, gate.limit), xytext=(2, 2), color=_RED,
@@ -129,7 +131,7 @@ def waterfall(result: ProfileResult) -> bytes:
         axes.set_xticks(range(len(names)), [name.replace(" ", "\n", 1) for name in names])
         words = stress.scenario.replace("_", " ")
         unsold = f", {stress.unsold * 100:.0f} % unsold" if stress.unsold > 0.005 else ""
-        axes.set_title(f"{words}: {stress.verdict.value}{unsold}", **_TEXT)
+        axes.set_title(f"{words}: {stress.verdict.value}{unsold}", **_TITLE)
         top = max(top, float(np.maximum(starts, ends).max()), stress.loss * 100)
     panels[0].set_ylim(min(0.0, panels[0].get_ylim()[0]), top * 1.18)
     panels[0].set_ylabel("loss, % of equity", **_TEXT)
@@ -177,7 +179,7 @@ def _grouped(
     axes.set_xticks(range(len(names)), names)
     axes.axhline(0, color=_INK, linewidth=0.5)
     axes.set_ylabel("loss, % of equity", **_TEXT)
-    axes.set_title(f"{title} (hatched: taken by the book), red: drawdown limit", **_TEXT)
+    axes.set_title(f"{title} (hatched: taken by the book), red: drawdown limit", **_TITLE)
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, 0.0), high * 1.2)
     axes.legend(ncols=4, loc="upper right", **_LEGEND)
@@ -205,7 +207,7 @@ def backtest_chart(test: VarBacktest) -> bytes:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("days of the history", **_TEXT)
     axes.set_ylabel("%", **_TEXT)
-    axes.set_title(f"Back-test of the paths' model ({test.model}), {len(days)} days", **_TEXT)
+    axes.set_title(f"Back-test of the paths' model ({test.model}), {len(days)} days", **_TITLE)
     axes.legend(ncols=3, loc="upper left", **_LEGEND)
     return _png(figure)
 

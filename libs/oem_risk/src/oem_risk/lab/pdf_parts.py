@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+from reportlab import rl_config
 from reportlab.graphics.shapes import Drawing, Line, Rect
 from reportlab.lib import colors
 from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
@@ -11,6 +12,9 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Image, Paragraph, Table, TableStyle
 
 from oem_risk.lab.verdict import Verdict
+
+# streams as bytes: in ASCII a report is a quarter longer, and every byte of it made in Python
+rl_config.useA85 = 0
 
 COLOURS = {Verdict.PASS: "#1a7f4b", Verdict.FAIL: "#b42318", Verdict.INCONCLUSIVE: "#9a6700"}
 RED = COLOURS[Verdict.FAIL]

@@ -8,23 +8,23 @@ the worst 1 %.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from oem_risk.errors import DataProblem
 from oem_risk.measures.estimate import (
     Estimate,
     Floats,
-    bootstrap_interval,
     finite,
     share,
     varying,
 )
 from oem_risk.measures.tail_bootstrap import LEAST_BOUNDED, tail_mean_interval
 
-_VAR = "loss exceeded with probability 1 - {level:g}, positive is a loss"
+VAR_CONVENTION = "loss exceeded with probability 1 - {level:g}, positive is a loss"
 ES_CONVENTION = "mean of the worst {tail:g} of outcomes, positive is a loss"
 
 
@@ -58,7 +58,7 @@ def historical_var(returns: ArrayLike, level: float = 0.99, confidence: float = 
         float(losses[near - 1]) if near >= 1 else math.inf,
         confidence,
         "order statistics, exact",
-        _VAR.format(level=level),
+        VAR_CONVENTION.format(level=level),
         n,
     )
 
@@ -111,7 +111,7 @@ def normal_var(returns: ArrayLike, level: float = 0.99, confidence: float = 0.95
 
     gains = varying(returns)
     z = float(norm.ppf(share(level, "level")))
-    return _normal(gains, z, confidence, _VAR.format(level=level))
+    return _normal(gains, z, confidence, VAR_CONVENTION.format(level=level))
 
 
 def normal_es(returns: ArrayLike, level: float = 0.99, confidence: float = 0.95) -> Estimate:
@@ -179,40 +179,6 @@ def lognormal_tail(
     return Tail(price - quantile, price - mean)
 
 
-def cornish_fisher_var(
-    returns: ArrayLike,
-    level: float = 0.99,
-    confidence: float = 0.95,
-    *,
-    rng: np.random.Generator | None = None,
-) -> Estimate:
-    """Return value at risk by the Cornish–Fisher expansion (Cornish, Fisher 1937; third order).
-
-    Raises:
-        DataProblem: Skewness and kurtosis lie where the expansion is not monotone, so that its
-            quantiles would cross (Maillard 2012).
-    """
-    return _cornish_fisher(returns, level, confidence, rng, es=False)
-
-
-def cornish_fisher_es(
-    returns: ArrayLike,
-    level: float = 0.99,
-    confidence: float = 0.95,
-    *,
-    rng: np.random.Generator | None = None,
-) -> Estimate:
-    """Return expected shortfall by the Cornish–Fisher expansion, its quantiles averaged exactly."""
-    return _cornish_fisher(returns, level, confidence, rng, es=True)
-
-
-def cornish_fisher_z(z: float, skew: Floats, excess: Floats) -> Floats:
-    """Return the standard normal quantile moved for skewness and excess kurtosis."""
-    return np.asarray(
-        z + (z**2 - 1) * skew / 6 + (z**3 - 3 * z) * excess / 24 - (2 * z**3 - 5 * z) * skew**2 / 36
-    )
-
-
 def order_statistic_ranks(n: int, tail: float, confidence: float = 0.95) -> tuple[int, int]:
     """Return the ranks of the losses, largest first, that enclose the quantile.
 
@@ -228,15 +194,23 @@ def order_statistic_ranks(n: int, tail: float, confidence: float = 0.95) -> tupl
         >>> order_statistic_ranks(1_000, 0.01), order_statistic_ranks(10_000, 0.01)
         ((4, 17), (81, 120))
     """
-    from scipy.stats import binom
+    # scipy.stats takes a second to import, and a report asks for nothing else of it
+    from scipy.special import betaincc
 
     share(confidence, "confidence")
     share(tail, "tail")
     rest = (1 - confidence) / 2
-    near, far = int(binom.ppf(rest, n, tail)), int(binom.ppf(1 - rest, n, tail))
+
+    def at_most(events: int) -> float:
+        if events < 0:
+            return 0.0
+        return float(betaincc(events + 1, n - events, tail)) if events < n else 1.0
 
     def covered(first: int, last: int) -> float:
-        return float(binom.cdf(last - 1, n, tail) - binom.cdf(first - 1, n, tail))
+        return at_most(last - 1) - at_most(first - 1)
+
+    near = bisect_left(range(n), rest, key=at_most)
+    far = bisect_left(range(n), 1 - rest, key=at_most)
 
     far = max(far, near + 1)
     while covered(near, far) < confidence and (near > 0 or far <= n):
@@ -290,58 +264,3 @@ def _normal(gains: Floats, factor: float, confidence: float, convention: str) ->
         factor * deviation - mean, low, high, confidence, "non-central t, exact if normal",
         convention, n,
     )  # fmt: skip
-
-
-def _cornish_fisher(
-    returns: ArrayLike,
-    level: float,
-    confidence: float,
-    rng: np.random.Generator | None,
-    *,
-    es: bool,
-) -> Estimate:
-    from scipy.stats import norm
-
-    gains = varying(returns, least=10)
-    z = float(norm.ppf(1 - share(level, "level")))
-    density = float(norm.pdf(z)) / (1 - level)
-
-    def value(x: NDArray[np.float64], axis: int = -1) -> Floats:
-        mean = x.mean(axis=axis, keepdims=True)
-        deviation = x.std(axis=axis)
-        scaled = (x - mean) / np.expand_dims(np.where(deviation > 0, deviation, 1), axis)
-        skew, excess = (scaled**3).mean(axis=axis), (scaled**4).mean(axis=axis) - 3
-        if es:
-            worst = -density * (
-                1 + z * skew / 6 + (z**2 - 1) * excess / 24 - (2 * z**2 - 1) * skew**2 / 36
-            )
-        else:
-            worst = cornish_fisher_z(z, skew, excess)
-        return np.asarray(-(np.squeeze(mean, axis) + deviation * worst), dtype=np.float64)
-
-    centred = (gains - gains.mean()) / gains.std()
-    skew, excess = float((centred**3).mean()), float((centred**4).mean() - 3)
-    if not _monotone(skew, excess):
-        raise DataProblem(
-            f"skewness {skew:.2f} and excess kurtosis {excess:.2f} are outside the domain of the "
-            "Cornish-Fisher expansion",
-            where="returns",
-            remedy="use the historical or the filtered measure",
-        )
-    low, high, method = bootstrap_interval(gains, value, confidence, rng)
-    words = ES_CONVENTION.format(tail=1 - level) if es else _VAR.format(level=level)
-    return Estimate(
-        float(value(gains)), low, high, confidence, method,
-        f"{words}; Cornish-Fisher, third order", gains.size,
-    )  # fmt: skip
-
-
-def _monotone(skew: float, excess: float) -> bool:
-    """Return whether quantiles between one in a million and its complement do not cross."""
-    # d/dz: a z^2 + b z + c with the coefficients of the third-order expansion
-    a = excess / 8 - skew**2 / 6
-    b = skew / 3
-    c = 1 - excess / 8 + 5 * skew**2 / 36
-    far = 4.75
-    looked = [-far, far] + ([min(max(-b / (2 * a), -far), far)] if a > 0 else [])
-    return all(a * z * z + b * z + c > 0 for z in looked)
