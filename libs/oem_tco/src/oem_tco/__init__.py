@@ -134,11 +134,13 @@ if TYPE_CHECKING:
         merge_costs,
         split_tables,
     )
+    from oem_tco.tables.rolling import RollingVolume
     from oem_tco.tables.rows import (
         cost_result,
         ledger_rows,
         write_ledger,
     )
+    from oem_tco.tables.volume import with_traded_volume
     from oem_tco.terms import (
         Benchmark,
         Component,
@@ -198,6 +200,8 @@ _EXPORTS = {
         ".inputs.findings": "Finding FindingCode Findings Treatment",
         ".tables.costs": "CostRules TableCosts TcoTables cost_tables",
         ".tables.fees": "FeeRules",
+        ".tables.rolling": "RollingVolume",
+        ".tables.volume": "with_traded_volume",
         ".tables.markouts": "MarkoutMean markout_curve symbol_markouts",
         ".tables.group": "group_partitions",
         ".tables.group_pieces": "GroupSpec",
@@ -284,6 +288,7 @@ __all__ = [
     "ReportError",
     "ReportPaths",
     "RiskFacts",
+    "RollingVolume",
     "Shortfall",
     "Side",
     "SloDefinition",
@@ -357,6 +362,7 @@ __all__ = [
     "traded_volume",
     "validate_report",
     "walk_costs_bps",
+    "with_traded_volume",
     "worst_orders",
     "write_costs",
     "write_decision_report",

@@ -66,6 +66,11 @@ def add_cost(verbs: Verbs) -> None:
         "--clock-ahead", action="append", default=[], metavar="VENUE=MS",
         help="by how many milliseconds a venue's clock is ahead of the site's; may be negative",
     )  # fmt: skip
+    cost.add_argument(
+        "--volume-from-fills", action="store_true",
+        help="a fee that has to come from the schedule has the tier that the fills of the 30 days "
+        "before reached, added to --volume-30d",
+    )  # fmt: skip
     cost.add_argument("--fees", type=Path, metavar="DIR", help="folder of own fee schedules")
     for flag, value, words in _ACCOUNT:
         cost.add_argument(
@@ -102,6 +107,8 @@ def run_cost(args: argparse.Namespace, out: Output) -> ExitCode:
 
     rules, scenarios = _rules(args), read_scenarios(args)
     tables, digests = _read(args)
+    if args.volume_from_fills:
+        rules = oem_tco.with_traded_volume(rules, tables)
     costs = _costs(tables, rules, args)
     by = tuple(name.strip() for name in args.by.split(",") if name.strip())
     groups = oem_tco.group_partitions([costs.fills], oem_tco.GroupSpec(by)).to_pylist()

@@ -194,6 +194,28 @@ class FeeBook:
             sorted(begins | {v.until_ns for v in schedule.version if v.until_ns is not None})
         )
 
+    def volume_steps(self, venue: str, market: str) -> tuple[Decimal, ...]:
+        """Return the 30-day volumes at which a market's tier may change, ascending."""
+        schedule = self._schedules.get((venue, market))
+        versions = () if schedule is None else schedule.version
+        return tuple(sorted({tier.min_volume for v in versions for tier in v.tiers}))
+
+    def volume_currency(self, venue: str, market: str) -> str:
+        """Return the currency a market counts volume in; empty where no schedule says.
+
+        Raises:
+            ScheduleError: Its versions count in different ones.
+        """
+        schedule = self._schedules.get((venue, market))
+        found = sorted({v.volume_currency for v in schedule.version}) if schedule else []
+        if len(found) > 1:
+            raise ScheduleError(
+                f"volume is counted in {', '.join(found)}",
+                where=f"{venue}/{market}",
+                remedy="give the tier or the volume of the account instead",
+            )
+        return found[0] if found else ""
+
     def fee_cost(self, venue: str, market: str, reported: Decimal) -> Decimal:
         """Return a fee as the venue reports it with the sign of a cost (positive) or rebate.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import numpy as np
@@ -12,8 +14,10 @@ from oem_tco.inputs.decode import Coded, Decoder
 from oem_tco.inputs.findings import FindingCode, Findings, Treatment
 from oem_tco.inputs.fixed import Bools, Fixed, empty_fixed, fixed_of, spread_fixed
 from oem_tco.inputs.read import InputTable
+from oem_tco.money import to_minor
 from oem_tco.tables.exact import Ints, product_minor, rows_alike, times_rate
 from oem_tco.tables.prepare import Fills, Orders
+from oem_tco.tables.rolling import RollingVolume
 from oem_tco.terms import Liquidity, Provenance
 
 C, T = FindingCode, Treatment
@@ -29,12 +33,15 @@ class FeeRules:
         max_rate_age_ns: Age above which the rate of a fee asset does not count.
         as_reported: Whether the fees have the sign of each venue's own reports, which its schedule
             states; else positive is a cost at every venue.
+        volumes: What was traded by venue and market, from `with_traded_volume`; the 30 days before
+            a fill are added to the account's `volume_30d`, and set its tier.
     """
 
     book: FeeBook | None = None
     accounts: dict[str, FeeAccount] = field(default_factory=dict)
     max_rate_age_ns: int = 3600 * 10**9
     as_reported: bool = False
+    volumes: Mapping[tuple[str, str], RollingVolume] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +239,18 @@ def _estimate(
     for name, kind, code, rows in _alike(venue, market, symbol, maker):
         changes = book.changes(name, kind)
         stretch = np.searchsorted(np.array(changes, np.int64), fills.at_ns[guess[rows]], "right")
-        for one in np.unique(stretch).tolist():
-            mine = guess[rows[stretch == one]]
+        account = rules.accounts.get(name) or FeeAccount()
+        step, steps = _reached(name, kind, account, fills.at_ns[guess[rows]], rules, book)
+        cells = stretch.astype(np.int64) * (len(steps) + 1) + step
+        for alike in rows_alike(cells):
+            mine = guess[rows[alike]]
             liquidity = Liquidity.MAKER if fills.maker[mine[0]] else Liquidity.TAKER
             at = int(fills.at_ns[mine[0]])
-            found = book.commission(
-                name, kind, liquidity, at, rules.accounts.get(name), symbol=code
-            )
+            if steps:
+                # any volume between two steps has the tier of the lower one
+                volume = steps[int(step[alike[0]]) - 1] if step[alike[0]] else Decimal(0)
+                account = replace(account, volume_30d=volume)
+            found = book.commission(name, kind, liquidity, at, account, symbol=code)
             _put(found, mine, notional, amount, low, high)
             provenance[mine] = _PROVENANCES.index(found.provenance)
             if found.provenance is Provenance.ESTIMATED:
@@ -247,6 +259,19 @@ def _estimate(
                     f"{found.note}; {found.rate} of the notional, between {found.low_rate} and "
                     f"{found.high_rate}", fills.row[mine],
                 )  # fmt: skip
+
+
+def _reached(
+    venue: str, market: str, account: FeeAccount, at: Ints, rules: FeeRules, book: FeeBook
+) -> tuple[Ints, tuple[Decimal, ...]]:
+    """Return how many steps of volume each fill's account has reached, and the steps."""
+    volumes = rules.volumes.get((venue, market))
+    if volumes is None or account.tier:
+        return np.zeros(len(at), np.int64), ()
+    steps = book.volume_steps(venue, market)
+    traded = volumes.before(at) + to_minor(account.volume_30d)
+    ends = [to_minor(step) for step in steps]
+    return np.array([bisect_right(ends, amount) for amount in traded], np.int64), steps
 
 
 def _put(
