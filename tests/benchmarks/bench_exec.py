@@ -1,4 +1,10 @@
-"""Execution: routed orders against bare ccxt, paper orders against SQLite, replay, import."""
+"""Execution: routed orders against bare ccxt, paper orders against SQLite, replay, import.
+
+By processor time on a busy machine, orders through the router came to 0.89 of bare ccxt's rate at
+32 at once and to 1.6 of its time one at a time (goal 1.25: the lone commit and the turns of the
+event loop), paper orders to 0.026 of SQLite's rows (goal 0.05: 0.45 ms of Python an order). What
+they are made of: docs/explanation/what-an-order-costs.md.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +78,7 @@ def _server() -> Iterator[str]:
 
 
 def router_submit() -> list[Result]:
+    """Orders through the router against the `create_order` of an unchanged ccxt object."""
     with asyncio.Runner() as runner, _folder() as folder, _server() as url:
         return runner.run(_router_submit(folder, url))
 
@@ -139,6 +146,7 @@ async def _router_submit(folder: Path, url: str) -> list[Result]:
 
 
 def paper_submit() -> list[Result]:
+    """Market orders on paper, 64 at once, against bare rows of SQLite, 64 a transaction."""
     with _folder() as folder, asyncio.Runner() as runner:
 
         def subject() -> float:

@@ -14,7 +14,7 @@ from oem_exec.model.fill import Fill
 from oem_exec.model.order import Order
 from oem_exec.store.protocol import Contradiction, OrderStore
 
-_LINGER_S = 0.004
+_LINGER_S = 0.02
 """What a venue can be asked again waits this long for an intent to share a log write with."""
 
 
@@ -78,6 +78,7 @@ class Recorder:
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._since_s = 0.0
         self._grounded: asyncio.Future[None] | None = None
         self.failure: ExecError | None = None
 
@@ -114,12 +115,15 @@ class Recorder:
 
     def record(self, entry: Entry) -> None:
         """Take an entry; it is written soon, or at once when nobody could tell it again."""
+        loop = asyncio.get_running_loop()
+        if not self._entries:
+            self._since_s = loop.time()
         self._entries.append(entry)
         self._taken += 1
         if entry.durable or not self._may_ride:
             self._begin()
         elif self._timer is None and self._writer is None:
-            self._timer = asyncio.get_running_loop().call_later(_LINGER_S, self._begin)
+            self._timer = loop.call_later(_LINGER_S, self._lingered, loop)
 
     async def durable(self) -> None:
         """Return when everything recorded so far is written; raises when recording failed."""
@@ -157,7 +161,6 @@ class Recorder:
         """Hand what lingers in to the log, so that the intent's line carries it to the disk."""
         if not self._entries or not self._may_ride or self._writer is not None:
             return None
-        self._stop_timer()
         ride = _Ride(self._entries, self._taken)
         self._entries = []
         if self._journal is None:
@@ -204,6 +207,14 @@ class Recorder:
         saving.add_done_callback(saved)
 
     # inside: entries that are written by themselves
+
+    def _lingered(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        # one timer serves many entries: those it was set for may have ridden long since
+        if self._entries and (due_s := self._since_s + _LINGER_S) > loop.time() + _LINGER_S / 2:
+            self._timer = loop.call_at(due_s, self._lingered, loop)
+        else:
+            self._begin()
 
     def _begin(self) -> None:
         self._stop_timer()

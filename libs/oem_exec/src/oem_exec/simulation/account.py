@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -97,3 +98,11 @@ class Account:
         return FundingPayment(
             instrument.symbol, held, mark, rate, amount, instrument.quote, time_ns
         )
+
+
+def balances_of(account: Account) -> Mapping[str, tuple[Decimal, Decimal]]:
+    """Return asset to free and reserved amount."""
+    return {
+        asset: (account.available(asset), total - account.available(asset))
+        for asset, total in sorted(account.totals.items())
+    }

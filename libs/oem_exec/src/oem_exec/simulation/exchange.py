@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -14,13 +14,13 @@ from oem_exec.model.enums import (
     Side,
     TimeInForce,
 )
-from oem_exec.model.fill import Fill
 from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
 from oem_exec.model.market import Ticker
 from oem_exec.model.states import OrderState
 from oem_exec.simulation.account import Account, FundingPayment
 from oem_exec.simulation.admission import admit, needed, reducible
+from oem_exec.simulation.fills import fill_of
 from oem_exec.simulation.market import Market, Refusal, SimOrder
 from oem_exec.simulation.matching import Execution
 from oem_exec.simulation.recording import BookUpdates
@@ -273,14 +273,7 @@ class SimExchange:
     def ticker(self, symbol: str) -> Ticker:
         """Return a market's last price and what it traded in a day."""
         market = self.markets[symbol]
-        now = market.time_ns or self._clock.now_ns()
-        return Ticker(
-            symbol,
-            market.reference,
-            market.tape.volume(now),
-            market.tape.quote_volume(now),
-            market.time_ns,
-        )
+        return market.ticker(market.time_ns or self._clock.now_ns())
 
     def settle_funding(
         self, symbol: str, rate: Decimal, mark: Decimal, time_ns: int
@@ -345,36 +338,24 @@ class SimExchange:
             # taker and maker of one trade share its id, as on a real exchange
             if not (maker and previous is not None and previous.liquidity is Liquidity.TAKER):
                 self._next_trade += 1
-            notional = instrument.notional(price, quantity)
-            rate = instrument.maker_fee if maker else instrument.taker_fee
-            fee, fee_asset = notional * rate, instrument.quote
-            if (
-                self._fees_in_received
-                and order.intent.side is Side.BUY
-                and instrument.kind is InstrumentKind.SPOT
-            ):
-                fee, fee_asset = quantity * rate, instrument.base
-            fill = Fill(
-                venue=self._name,
-                symbol=instrument.symbol,
+            fill = fill_of(
+                order,
+                execution.liquidity,
+                instrument,
+                price,
+                quantity,
+                name=self._name,
                 trade_id=f"{self._prefix}{self._next_trade}",
-                client_order_id=order.client_order_id,
-                side=order.intent.side,
-                quantity=quantity,
-                price=price,
-                fee=fee,
-                fee_asset=fee_asset,
-                liquidity=execution.liquidity,
                 time_ns=time_ns,
-                notional=notional,
+                in_received=self._fees_in_received,
             )
             order.fills.append(fill)
             order.filled += quantity
-            order.notional += notional
+            order.notional += fill.notional
             order.updated_ns = time_ns
             account = self.account(order.owner)
             account.trade(instrument, order.intent.side, quantity, price)
-            account.change(fee_asset, -fee)
+            account.change(fill.fee_asset, -fill.fee)
             market.last = price
             if not maker:
                 market.tape.trade(price, quantity, time_ns)
@@ -446,11 +427,3 @@ class SimExchange:
                 return
             del self.orders[oldest]
             self._by_client.pop((order.owner, order.client_order_id), None)
-
-
-def balances_of(account: Account) -> Mapping[str, tuple[Decimal, Decimal]]:
-    """Return asset to free and reserved amount."""
-    return {
-        asset: (account.available(asset), total - account.available(asset))
-        for asset, total in sorted(account.totals.items())
-    }

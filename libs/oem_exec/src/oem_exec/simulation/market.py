@@ -9,7 +9,7 @@ from oem_exec.model.enums import RefusalReason, Side
 from oem_exec.model.fill import Fill
 from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
-from oem_exec.model.market import FundingQuote
+from oem_exec.model.market import FundingQuote, Ticker
 from oem_exec.model.states import OrderState
 from oem_exec.simulation.matching import MatchingBook
 from oem_exec.simulation.tape import Tape
@@ -82,3 +82,13 @@ class Market:
         if bid is None or ask is None:
             return None
         return self.price(bid + ask) / 2
+
+    def ticker(self, now_ns: int) -> Ticker:
+        """Return the last price and what was traded in the day before a moment."""
+        return Ticker(
+            self.instrument.symbol,
+            self.reference,
+            self.tape.volume(now_ns),
+            self.tape.quote_volume(now_ns),
+            self.time_ns,
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from random import Random
 
 from oem_exec.errors import BadSettings, UnknownSymbol
@@ -17,6 +17,7 @@ from oem_exec.model.market import Candle, FundingQuote, Ticker
 from oem_exec.model.order import Order
 from oem_exec.simulation.account import Account, FundingPayment
 from oem_exec.simulation.exchange import SimExchange
+from oem_exec.simulation.feed_numbers import Number, above_zero, exact, whole_levels
 from oem_exec.simulation.latency import FixedLatency, LatencyModel
 from oem_exec.simulation.market import Market, Refusal, SimOrder
 from oem_exec.simulation.recording import Recording
@@ -38,8 +39,6 @@ from oem_exec.venue import (
     VenueOrder,
 )
 from oem_security.clock import Clock, SystemClock
-
-Number = Decimal | float | int | str
 
 PAPER_CAPABILITIES = Capabilities(
     set_client_id="kept with the order",
@@ -102,8 +101,8 @@ class PaperVenue:
         self._settings = settings or PaperSettings()
         self._rng = Random(self._settings.seed)  # noqa: S311 - simulated latency
         self._shape = BookShape(
-            _decimal(self._settings.spread_bps),
-            _decimal(self._settings.depth_share),
+            exact(self._settings.spread_bps),
+            exact(self._settings.depth_share),
             self._settings.levels,
         )
         at_once = self._settings.latency == FixedLatency(0.0)
@@ -238,7 +237,7 @@ class PaperVenue:
         """Replace the book: `(price, size)` of each side in base units."""
         instrument = self._market(symbol).instrument
         self._exchange.feed_book(
-            symbol, _levels(instrument, bids), _levels(instrument, asks), time_ns
+            symbol, whole_levels(instrument, bids), whole_levels(instrument, asks), time_ns
         )
 
     def feed_quote(
@@ -258,7 +257,7 @@ class PaperVenue:
     ) -> None:
         """Let an outside trade happen: it fills resting orders and wakes stops."""
         instrument = self._market(symbol).instrument
-        price, size = _above_zero(price, size)
+        price, size = above_zero(price, size)
         self._exchange.feed_trade(
             symbol,
             instrument.round_price(price),
@@ -294,8 +293,8 @@ class PaperVenue:
             time_ns: When the bar closed, UTC nanoseconds.
             interval_ns: How long it was.
         """
-        prices = _above_zero(open, high, low, close)
-        if (prices[1], prices[2]) != (max(prices), min(prices)) or _decimal(volume) < 0:
+        prices = above_zero(open, high, low, close)
+        if (prices[1], prices[2]) != (max(prices), min(prices)) or exact(volume) < 0:
             raise BadSettings(
                 f"a bar of {open}, {high}, {low}, {close}, volume {volume}",
                 where=symbol,
@@ -303,7 +302,7 @@ class PaperVenue:
             )
         first, top, bottom, last = prices
         start = time_ns - interval_ns
-        candle = Candle(start, first, top, bottom, last, _decimal(volume), interval_ns)
+        candle = Candle(start, first, top, bottom, last, exact(volume), interval_ns)
         play_bar(
             self._exchange, self._market(symbol).instrument.symbol, candle, self._shape, time_ns
         )
@@ -330,7 +329,7 @@ class PaperVenue:
     ) -> None:
         """Show a perpetual's funding rate; nothing is paid by it."""
         self._market(symbol).funding = FundingQuote(
-            symbol, _decimal(rate), next_ns, _decimal(mark), time_ns
+            symbol, exact(rate), next_ns, exact(mark), time_ns
         )
 
     def settle_funding(
@@ -338,7 +337,7 @@ class PaperVenue:
     ) -> list[FundingPayment]:
         """Pay funding on an open position: position × mark × rate."""
         self.feed_funding(symbol, rate, mark, time_ns)
-        return self._exchange.settle_funding(symbol, _decimal(rate), _decimal(mark), time_ns)
+        return self._exchange.settle_funding(symbol, exact(rate), exact(mark), time_ns)
 
     async def _delay(self) -> None:
         seconds = self._settings.latency.draw(self._rng)
@@ -375,34 +374,3 @@ def _venue_order(order: SimOrder) -> VenueOrder:
         fills=tuple(order.fills),
         time_ns=order.updated_ns,
     )
-
-
-def _decimal(value: Number) -> Decimal:
-    """Return a number exactly as written; raises `BadSettings` for what is not one."""
-    try:
-        found = value if isinstance(value, Decimal) else Decimal(str(value))
-    except InvalidOperation:
-        found = Decimal("NaN")
-    if not found.is_finite():
-        raise BadSettings(
-            f"{value!r} is no number of a market", where="paper venue", remedy="repair the feed"
-        )
-    return found
-
-
-def _above_zero(*values: Number) -> tuple[Decimal, ...]:
-    found = tuple(map(_decimal, values))
-    if min(found) <= 0:
-        raise BadSettings(
-            f"{min(found)} is not above 0", where="paper venue", remedy="repair the feed"
-        )
-    return found
-
-
-def _levels(
-    instrument: Instrument, levels: Iterable[tuple[Number, Number]]
-) -> list[tuple[Decimal, Decimal]]:
-    found = [(*_above_zero(p), _decimal(q)) for p, q in levels]
-    if any(size < 0 for _, size in found):
-        raise BadSettings("a size below 0", where=instrument.symbol, remedy="repair the feed")
-    return [(instrument.round_price(p), instrument.round_quantity(q)) for p, q in found]

@@ -17,7 +17,7 @@ Statement = tuple[str, Sequence[Sequence[Any]]]
 
 _SLOW_S = 0.003
 """A disk whose commits take longer than this is written from a thread, so that the loop goes on."""
-_LINGER_S = 0.004
+_LINGER_S = 0.02
 """What may get lost waits this long for something durable to share a transaction with."""
 
 
@@ -25,7 +25,6 @@ _LINGER_S = 0.004
 class _Job:
     statements: Sequence[Statement]
     future: asyncio.Future[int]
-    lazy: bool
     changed: int = 0
 
 
@@ -45,6 +44,10 @@ class GroupCommitWriter:
         self._connection = connection
         self._where = where
         self._jobs: list[_Job] = []
+        self._urgent = False
+        """Whether somebody waits for one of the jobs to be on disk."""
+        self._since_s = 0.0
+        """When the oldest of the jobs was handed in, by the loop's clock."""
         self._flushing = False
         self._closed = False
         self._typical_s = {True: 0.0, False: 0.0}
@@ -64,14 +67,17 @@ class GroupCommitWriter:
             and nothing of the transaction happened.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(statements, loop.create_future(), lazy)
+        job = _Job(statements, loop.create_future())
         if self._closed:
             closed = StoreUnavailable(
                 "the order store is closed", where=self._where, remedy="open it again"
             )
             job.future.set_exception(closed)
             return job.future
+        if not self._jobs:
+            self._since_s = loop.time()
         self._jobs.append(job)
+        self._urgent = self._urgent or not lazy
         if not self._flushing:
             self._next(loop)
         return job.future
@@ -87,21 +93,22 @@ class GroupCommitWriter:
             self._thread.shutdown(wait=True)
         if self._jobs:
             batch, self._jobs = self._jobs, []
-            _resolve(batch, self._commit(batch))
+            _resolve(batch, self._commit(batch, self._urgent))
         self._connection.close()
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        batch, self._jobs = self._jobs, []
+        batch, synced = self._jobs, self._urgent
+        self._jobs, self._urgent = [], False
         if self._closed or not batch:
             self._flushing = False
             return
-        if self._typical_s[_durable(batch)] < _SLOW_S:
-            _resolve(batch, self._commit(batch))
+        if self._typical_s[synced] < _SLOW_S:
+            _resolve(batch, self._commit(batch, synced))
             self._next(loop)
             return
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="oem-exec-store")
-        waiting = loop.run_in_executor(self._thread, self._commit, batch)
+        waiting = loop.run_in_executor(self._thread, self._commit, batch, synced)
 
         def done(finished: asyncio.Future[StoreUnavailable | None]) -> None:
             _resolve(batch, finished.result())
@@ -110,26 +117,27 @@ class GroupCommitWriter:
         waiting.add_done_callback(done)
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._flushing = _durable(self._jobs)
+        self._flushing = self._urgent
         if self._flushing:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
             loop.call_soon(self._flush, loop)
         elif self._jobs and self._timer is None:
             self._timer = loop.call_later(_LINGER_S, self._lingered, loop)
 
     def _lingered(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
-        if not self._flushing:
-            self._flushing = True
-            self._flush(loop)
+        if self._flushing or not self._jobs:
+            return
+        # one timer serves many jobs: those it was set for may be written long since
+        if (due_s := self._since_s + _LINGER_S) > loop.time() + _LINGER_S / 2:
+            self._timer = loop.call_at(due_s, self._lingered, loop)
+            return
+        self._flushing = True
+        self._flush(loop)
 
-    def _commit(self, batch: list[_Job]) -> StoreUnavailable | None:
+    def _commit(self, batch: list[_Job], synced: bool) -> StoreUnavailable | None:
         started = time.perf_counter()
         execute, executemany = self._connection.execute, self._connection.executemany
         try:
-            synced = _durable(batch)
             if synced is not self._synced:
                 execute("PRAGMA synchronous = " + ("FULL" if synced else "NORMAL"))
                 self._synced = synced
@@ -167,7 +175,3 @@ def _resolve(jobs: list[_Job], error: StoreUnavailable | None) -> None:
             job.future.set_result(job.changed)
         else:
             job.future.set_exception(error)
-
-
-def _durable(jobs: Sequence[_Job]) -> bool:
-    return any(not job.lazy for job in jobs)

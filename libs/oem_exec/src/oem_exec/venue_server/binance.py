@@ -14,7 +14,8 @@ from oem_exec.errors import InvalidOrder
 from oem_exec.model.enums import Liquidity, OrderType, RefusalReason, Side, TimeInForce
 from oem_exec.model.intent import OrderIntent
 from oem_exec.model.states import OrderState
-from oem_exec.simulation.exchange import SimExchange, balances_of
+from oem_exec.simulation.account import balances_of
+from oem_exec.simulation.exchange import SimExchange
 from oem_exec.simulation.market import Refusal, SimOrder
 from oem_exec.simulation.tape import DAY_NS
 from oem_exec.venue_server.binance_json import fill_body, market_id, symbol_body

@@ -15,13 +15,18 @@ from urllib.parse import parse_qsl
 
 from oem_exec.errors import InvalidOrder
 from oem_exec.model.enums import Liquidity, OrderType, RefusalReason, Side, TimeInForce
-from oem_exec.model.instrument import Instrument
 from oem_exec.model.intent import OrderIntent
-from oem_exec.model.market import Candle
 from oem_exec.model.states import OrderState
 from oem_exec.simulation.exchange import SimExchange
 from oem_exec.simulation.market import Refusal, SimOrder
 from oem_exec.venue_server.dialect import Reply, Request
+from oem_exec.venue_server.kraken_json import (
+    candle_body,
+    description_of,
+    pair_body,
+    pair_name,
+    ticker_body,
+)
 from oem_exec.venue_server.limits import DecayingCounter
 from oem_security.clock import Clock
 
@@ -45,7 +50,6 @@ _REFUSALS = {
     RefusalReason.INVALID: "EOrder:Invalid order",
     RefusalReason.NOT_FILLABLE: "EOrder:Invalid order",
 }
-_ALIASES = {"BTC": "XBT", "DOGE": "XDG"}
 
 
 class ApiError(Exception):
@@ -82,7 +86,7 @@ class KrakenDialect:
             key: DecayingCounter(counter_limit, counter_decay_per_s, time.monotonic) for key in keys
         }
         self._nonces: dict[str, int] = {}
-        self._pairs = {_pair(m.instrument): s for s, m in exchange.markets.items()}
+        self._pairs = {pair_name(m.instrument): s for s, m in exchange.markets.items()}
         self._private: dict[str, tuple[int, Callable[[Request, str, dict[str, str]], Any]]] = {
             "AddOrder": (0, self._add),
             "CancelOrder": (0, self._cancel),
@@ -174,7 +178,7 @@ class KrakenDialect:
             raise ApiError("EGeneral:Invalid arguments:volume") from error
         except Refusal as refusal:
             raise ApiError(_REFUSALS.get(refusal.reason, "EOrder:Invalid order")) from refusal
-        return {"descr": {"order": _description(order)}, "txid": [order.order_id]}
+        return {"descr": {"order": description_of(order)}, "txid": [order.order_id]}
 
     def _cancel(self, request: Request, owner: str, params: dict[str, str]) -> Any:  # noqa: ARG002
         order = self._find(owner, params)
@@ -233,7 +237,7 @@ class KrakenDialect:
         trades = {
             f"T{fill.trade_id}": {
                 "ordertxid": order.order_id,
-                "pair": _pair(self._exchange.markets[fill.symbol].instrument),
+                "pair": pair_name(self._exchange.markets[fill.symbol].instrument),
                 "time": fill.time_ns / 1e9,
                 "type": fill.side.value,
                 "ordertype": "limit",
@@ -277,13 +281,13 @@ class KrakenDialect:
             "opentm": order.created_ns / 1e9,
             "closetm": order.updated_ns / 1e9,
             "descr": {
-                "pair": _pair(self._exchange.markets[intent.symbol].instrument),
+                "pair": pair_name(self._exchange.markets[intent.symbol].instrument),
                 "type": intent.side.value,
                 "ordertype": "market" if order.price is None else "limit",
                 "price": str(order.price or 0),
                 "price2": "0",
                 "leverage": "none",
-                "order": _description(order),
+                "order": description_of(order),
             },
             "vol": str(order.quantity),
             "vol_exec": str(filled),
@@ -299,7 +303,7 @@ class KrakenDialect:
             return {"unixtime": self._clock.now_ns() // 1_000_000_000}
         if name == "AssetPairs":
             return {
-                _pair(m.instrument): _asset_pair(m.instrument)
+                pair_name(m.instrument): pair_body(m.instrument)
                 for m in self._exchange.markets.values()
             }
         if name == "Depth":
@@ -315,88 +319,17 @@ class KrakenDialect:
             return {params["pair"]: {"bids": bids, "asks": asks}}
         if name == "Ticker":
             symbol = self._pairs[params["pair"]]
-            return {params["pair"]: _ticker(self._exchange, symbol)}
+            return {params["pair"]: ticker_body(self._exchange, symbol)}
         if name == "OHLC":
             market = self._exchange.market(self._pairs[params["pair"]])
             if params.get("interval", "1") != "1":
                 raise ApiError("EGeneral:Invalid arguments:interval")
             return {
-                params["pair"]: [_candle(c) for c in market.tape.candles(720, self._clock.now_ns())]
+                params["pair"]: [
+                    candle_body(c) for c in market.tape.candles(720, self._clock.now_ns())
+                ]
             }
         raise ApiError("EGeneral:Unknown method")
-
-
-def _ticker(exchange: SimExchange, symbol: str) -> dict[str, Any]:
-    """Return today's and the last day's figures; the imitation knows the last day alone."""
-    market, ticker = exchange.market(symbol), exchange.ticker(symbol)
-    day = market.tape.span(ticker.time_ns)
-    last = str(ticker.last or 0)
-    volume = str(ticker.volume_base)
-    average = str(ticker.volume_quote / ticker.volume_base) if ticker.volume_quote else last
-    high, low = (str(day.high), str(day.low)) if day else (last, last)
-    best = {
-        side: [str(market.price(p)), "1", str(market.quantity(q))]
-        for side in Side
-        for p, q in market.book.levels(side, 1)
-    }
-    return {
-        "a": best.get(Side.SELL, [last, "0", "0"]),
-        "b": best.get(Side.BUY, [last, "0", "0"]),
-        "c": [last, "0"],
-        "v": [volume, volume],
-        "p": [average, average],
-        "t": [0, 0],
-        "l": [low, low],
-        "h": [high, high],
-        "o": str(day.open) if day else last,
-    }
-
-
-def _candle(candle: Candle) -> list[Any]:
-    o, h, low, c, v = (
-        str(n) for n in (candle.open, candle.high, candle.low, candle.close, candle.volume)
-    )
-    return [candle.open_ns // 1_000_000_000, o, h, low, c, c, v, 1]
-
-
-def _pair(instrument: Instrument) -> str:
-    return _ALIASES.get(instrument.base, instrument.base) + instrument.quote
-
-
-def _decimals(step: Decimal) -> int:
-    exponent = step.normalize().as_tuple().exponent
-    return max(0, -int(exponent))
-
-
-def _asset_pair(i: Instrument) -> dict[str, Any]:
-    base = _ALIASES.get(i.base, i.base)
-    return {
-        "altname": _pair(i),
-        "wsname": f"{base}/{i.quote}",
-        "aclass_base": "currency",
-        "base": base,
-        "aclass_quote": "currency",
-        "quote": i.quote,
-        "lot": "unit",
-        "cost_decimals": 5,
-        "pair_decimals": _decimals(i.tick_size),
-        "lot_decimals": _decimals(i.lot_size),
-        "lot_multiplier": 1,
-        "leverage_buy": [],
-        "leverage_sell": [],
-        "fees": [[0, float(i.taker_fee * 100)]],
-        "fees_maker": [[0, float(i.maker_fee * 100)]],
-        "ordermin": str(i.min_quantity),
-        "costmin": str(i.min_notional),
-        "tick_size": str(i.tick_size),
-        "status": "online",
-    }
-
-
-def _description(order: SimOrder) -> str:
-    kind = "market" if order.price is None else f"limit {order.price}"
-    pair = order.intent.symbol.replace("/", "")
-    return f"{order.intent.side.value} {order.quantity} {pair} @ {kind}"
 
 
 def _moment(text: str) -> float:
