@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 import oem_risk as risk
 from oem_risk.backtests.coverage import transitions
@@ -67,6 +66,8 @@ def test_the_exact_test_keeps_its_size() -> None:
 
 
 def test_overlapping_horizons_widen_the_zones() -> None:
+    from scipy.stats import binomtest
+
     alone = risk.traffic_light_overlapping(7, horizon=1, simulations=20_000, seed=3)
     exact = risk.traffic_light(7)
     assert binomtest(round(alone.cumulative * 20_000), 20_000, exact.cumulative).pvalue > 1e-3
@@ -100,6 +101,8 @@ def test_z2_rejects_below_the_published_values(degrees: float | None) -> None:
     "test", [risk.acerbi_szekely_z1, risk.acerbi_szekely_z2, risk.acerbi_szekely_z3]
 )
 def test_shortfall_tests_keep_their_size_and_see_fat_tails(test) -> None:
+    from scipy.stats import binomtest
+
     rng = np.random.default_rng(11)
     forecast, runs = normal(), 30
     rejected = 0
@@ -134,7 +137,7 @@ def test_history_as_a_forecast() -> None:
 
 
 def test_multinomial_tests_keep_their_size_and_agree_with_scipy() -> None:
-    from scipy.stats import chisquare
+    from scipy.stats import binomtest, chisquare
 
     counts = (240, 2, 3, 2, 3)
     found = risk.multinomial_counts(counts)
@@ -216,6 +219,8 @@ def test_filtered_history_is_not_rejected_on_nine_years_of_a_real_market(
 
 
 def test_simulated_p_values_keep_their_size_where_exceptions_are_few() -> None:
+    from scipy.stats import binomtest
+
     rng = np.random.default_rng(15)
     runs, days = 80, [rng.random(250) < 0.02 for _ in range(80)]
     for test in (

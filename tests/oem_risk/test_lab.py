@@ -39,7 +39,6 @@ from oem_risk import (
     synthetic_bars,
     write_lab_report,
 )
-from oem_risk.lab.pdf import report_pdf
 from oem_security.errors import OemError
 
 sizes = st.sampled_from([0.0, 1e-9, 0.01, 0.3])
@@ -344,6 +343,8 @@ def holds_nan(value: object) -> bool:
 @given(data=st.data())
 def test_prop_a_report_is_made_without_a_nan_or_refused_with_a_remedy(data: st.DataObject) -> None:
     """Odd markets, odd settings: a crash to nothing, no volume, no variance, ruinous costs."""
+    from oem_risk.lab.pdf import report_pdf
+
     rng = np.random.default_rng(seed := data.draw(st.integers(0, 999)))
     closes = 100 * np.exp(np.cumsum(rng.standard_t(3, 130) * data.draw(sizes)))
     volume = np.full(130, data.draw(st.sampled_from([0.0, 1e-9, 50.0, 1e12])))

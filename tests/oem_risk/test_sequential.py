@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import betaln
-from scipy.stats import binom
 
 from oem_risk import (
     DataProblem,
@@ -30,6 +28,8 @@ def events(p: float, seed: int, streams: int = STREAMS) -> np.ndarray:
 
 
 def log_ratios(seen: np.ndarray, p: float, expected: float) -> np.ndarray:
+    from scipy.special import betaln
+
     a, b = mixture_prior(expected)
     n = np.arange(1, seen.shape[1] + 1)
     mixed = betaln(a + seen, b + n - seen) - betaln(a, b)
@@ -46,6 +46,8 @@ def test_a_confidence_sequence_covers_at_all_times_at_once(p: float) -> None:
 
 
 def test_ordinary_intervals_looked_at_again_and_again_do_not_cover() -> None:
+    from scipy.stats import binom
+
     looks = np.arange(64, TRIALS + 1, 64)
     seen = events(0.05, 2, 400)[:, looks - 1]
     # the exact interval leaves 5 % out when either tail beyond what was seen is below 2.5 %

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.linalg import solve_banded
 
 from oem_tco import (
     AlmgrenChriss,
@@ -217,6 +216,8 @@ def test_a_pure_power_law_has_no_cost_of_a_trade_at_one_instant() -> None:
 def test_any_risk_aversion_and_drift_solve_the_optimality_equations(
     aversion: float, drift: float, volatility: float, intervals: int
 ) -> None:
+    from scipy.linalg import solve_banded
+
     market = AlmgrenChriss(volatility, 2.5e-7, 2.5e-6, 0.0625, drift)
     plan = market.optimal(1e6, horizon=5, intervals=intervals, risk_aversion=aversion)
     tau = 5 / intervals

@@ -7,7 +7,6 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -127,6 +126,8 @@ def test_a_table_that_is_something_else_is_refused(changed: dict[str, object], w
 
 
 def test_a_file_that_cannot_be_read_is_an_error_with_its_name(tmp_path: Path) -> None:
+    import pandas as pd
+
     (tmp_path / "x.parquet").write_text("no parquet")
     (tmp_path / "ragged.csv").write_text("symbol,time_ns,bid,ask\nX,1\n")
     for name in ("x.parquet", "ragged.csv", "nowhere.parquet"):

@@ -13,7 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import pytest
 
 from oem_security import Keyring, OemSecurityError, seal_file, verify_file
@@ -50,7 +49,6 @@ from oem_tco.decision.record import decision_records
 from oem_tco.report import inputs as report_inputs
 from oem_tco.report.cost_sheet import COST_COLUMNS, check_costs, cost_sheet
 from oem_tco.report.decisions import DECISION_COLUMNS, check_decisions
-from oem_tco.report.figures import waterfall
 from oem_tco.report.files import Provenance, write_sealed
 from oem_tco.report.sheet import read_csv, sheet_csv
 from tco_history import HOSTILE, history, log_records
@@ -125,6 +123,8 @@ def test_a_report_validates_and_says_what_it_was_made_from(
 def test_rows_in_any_order_give_the_same_bytes(
     original: ReportPaths, keys: Keyring, tmp_path: Path
 ) -> None:
+    import matplotlib
+
     rows = ledger()
     mixed = LedgerRows(rows.orders[::-1], tuple(sorted(rows.fills, key=lambda f: f.price)))
     with matplotlib.rc_context({"font.size": 20, "axes.grid": True}):
@@ -333,6 +333,10 @@ def test_a_log_without_decisions_has_a_report_too(keys: Keyring, tmp_path: Path)
 
 
 def test_a_figure_does_not_depend_on_the_readers_own_settings() -> None:
+    import matplotlib
+
+    from oem_tco.report.figures import waterfall
+
     total = analyze(LedgerRows((order(),), (fill(),))).total
     plain = waterfall(total)
     with matplotlib.rc_context({"savefig.dpi": 30, "font.size": 30}):

@@ -9,7 +9,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -199,6 +198,8 @@ def test_sums_and_quantiles_of_groups_are_exact(
 
 
 def test_groups_are_those_of_another_engine(tmp_path: Path) -> None:
+    import duckdb
+
     costs = cost_tables(market(11, orders=300, bad=False))
     pq.write_table(costs.fills, tmp_path / "fills.parquet", row_group_size=100)
     found = group_partitions(

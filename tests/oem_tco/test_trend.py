@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from oem_tco import Direction, InputError, LedgerRows, analyze, cost_trends, fit_trend
 from oem_tco.analysis.groups import DAY_NS
@@ -23,6 +22,8 @@ from tco_support import order
     st.integers(0, 2**32),
 )
 def test_prop_slope_and_interval_are_those_of_scipy(values: list[int], seed: int) -> None:
+    from scipy import stats
+
     draw = np.random.default_rng(seed)
     y = np.array(values, dtype=float)
     x = np.cumsum(draw.uniform(0.5, 2.0, len(y)))
@@ -37,6 +38,8 @@ def test_prop_slope_and_interval_are_those_of_scipy(values: list[int], seed: int
 
 @pytest.mark.parametrize("n", [3, 5, 8, 13, 30])
 def test_the_exact_p_value_is_that_of_kendalls_tau(n: int) -> None:
+    from scipy import stats
+
     y = np.random.default_rng(n).normal(size=n)
     x = np.arange(n)
     wanted = stats.kendalltau(x, y, method="exact").pvalue

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from arch import arch_model
 
 from oem_risk import (
     GbmModel,
@@ -81,6 +80,8 @@ def test_block_length_of_an_ar1() -> None:
 
 
 def test_garch_on_the_mark_and_the_pound() -> None:
+    from arch import arch_model
+
     # Fiorentini, Calzolari, Panattoni 1996 with the data of Bollerslev, Ghysels 1996; the first
     # variance is that of the sample
     text = (Path(__file__).parent / "data" / "dem_gbp.txt").read_text()

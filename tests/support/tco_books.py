@@ -7,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 Levels = tuple[tuple[Decimal, Decimal], ...]
 
@@ -28,6 +27,8 @@ def snapshots(path: Path, step_ms: int, depth: int = 200, *, deep_every: int = 1
 
     Only every `deep_every`-th has more than the best level of each side.
     """
+    import pandas as pd
+
     table = pd.read_parquet(path)
     times = table["timestamp"].astype("int64").to_numpy()
     times = times // 1_000_000 if times[0] > 10**15 else times
@@ -53,6 +54,8 @@ def snapshots(path: Path, step_ms: int, depth: int = 200, *, deep_every: int = 1
 
 def signed_volume(path: Path, edges_ms: np.ndarray) -> np.ndarray:
     """Return bought minus sold by takers between consecutive edges."""
+    import pandas as pd
+
     trades = pd.read_parquet(path)
     times = trades["timestamp"].astype("int64").to_numpy()
     times = times // 1_000_000 if times[0] > 10**15 else times
