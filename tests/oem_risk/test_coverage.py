@@ -16,6 +16,7 @@ import pytest
 from scipy.stats import binomtest, norm
 
 import oem_risk as risk
+from oem_risk.measures.cornish_fisher import cornish_fisher_z
 
 Rng = np.random.Generator
 
@@ -75,20 +76,17 @@ def filtered(
     return measure(history, level, 0.9, asymmetric=False, draws=draws, rng=rng)
 
 
-def expanded(level: float, excess: float, deviation: float) -> tuple[float, float]:
-    """Return value at risk and shortfall of the expansion for a symmetric law, by summation."""
-    z = norm.ppf((np.arange(200_000) + 0.5) / 200_000 * (1 - level))
-    moved = z + (z**3 - 3 * z) * excess / 24
-    edge = norm.ppf(1 - level)
-    return (
-        -deviation * (edge + (edge**3 - 3 * edge) * excess / 24),
-        -deviation * float(moved.mean()),
-    )
+def expanded(
+    level: float, mean: float, variance: float, skew: float, excess: float
+) -> tuple[float, float]:
+    """Return value at risk and shortfall of the expansion, by summation of its quantiles."""
+    z = norm.ppf((np.arange(20_000) + 0.5) / 20_000 * (1 - level))
+    moved, edge = (cornish_fisher_z(x, skew, excess) for x in (z, np.array(norm.ppf(1 - level))))
+    deviation = math.sqrt(variance)
+    return -mean - deviation * float(edge), -mean - deviation * float(moved.mean())
 
 
 TAIL = risk.normal_tail(0.95)
-# Student's t with 10 degrees: variance 10 / 8, excess kurtosis 6 / 6
-_EXPANDED = expanded(0.95, 1.0, math.sqrt(1.25))
 CASES = [
     Case("historical_var", lambda r: risk.historical_var(r.standard_normal(200), 0.9, 0.9),
          risk.normal_tail(0.9).var, 800, conservative=True),
@@ -153,25 +151,43 @@ SIZES = [
         (1_000, 0.99, "Student's t, 5 degrees", 5.0, lambda p: student_tail(5, p)),
     )
 ]  # fmt: skip
-CAMPAIGN = [
-    *SIZES,
-    # the expansion aims at its own value at the true moments, not at the quantile of the law
-    Case("cornish_fisher_var", lambda r: risk.cornish_fisher_var(r.standard_t(10, 1_000), 0.95, 0.9,
-                                                                 rng=r), _EXPANDED[0], 200,
-         band=0.06),
-    Case("cornish_fisher_es", lambda r: risk.cornish_fisher_es(r.standard_t(10, 1_000), 0.95, 0.9,
-                                                               rng=r), _EXPANDED[1], 200,
-         band=0.09),
+LAWS: dict[str, tuple[Callable[[Rng, int], np.ndarray], tuple[float, float, float, float]]] = {
+    # name: how it is drawn; mean, variance, skewness, excess kurtosis
+    "normal": (lambda r, n: r.standard_normal(n), (0, 1, 0, 0)),
+    "Student's t, 10 degrees": (lambda r, n: r.standard_t(10, n), (0, 1.25, 0, 1)),
+    "Student's t, 6 degrees": (lambda r, n: r.standard_t(6, n), (0, 1.5, 0, 3)),
+    "Laplace": (lambda r, n: r.laplace(size=n), (0, 2, 0, 3)),
+    "two normals": (lambda r, n: r.standard_normal(n) * np.where(r.random(n) < 0.1, 2, 1),
+                    (0, 1.3, 0, 7.5 / 1.69 - 3)),
+}  # fmt: skip
+EXPANSIONS = [
+    # at 95 % the quantile hardly depends on the kurtosis, and the made-up skewness is too much
+    Case(f"cornish_fisher_{'es' if shortfall else 'var'}, {n}, {level:g}, {name}",
+         lambda r, n=n, level=level, draw=draw, shortfall=shortfall:
+             (risk.cornish_fisher_es if shortfall else risk.cornish_fisher_var)(
+                 draw(r, n), level, 0.9),
+         expanded(level, *moments)[int(shortfall)], 300, band=0.06 if shortfall else 0.09)
+    for n, level in ((250, 0.99), (1_000, 0.95), (1_000, 0.99))
+    for name, (draw, moments) in LAWS.items()
+    for shortfall in (False, True)
 ]  # fmt: skip
+_OFTEN = ("0.95, Student's t, 10 degrees", "1000, 0.99, two normals")
+QUICK = [case for case in EXPANSIONS if case.name.endswith(_OFTEN)]
 
 
 def measured(case: Case) -> float:
     """Return the share of intervals that hold the truth."""
-    hits = 0
+    hits = counted = 0
     for run in range(case.runs):
-        found = case.make(np.random.default_rng([run, 17]))
+        try:
+            found = case.make(np.random.default_rng([run, 17]))
+        except risk.DataProblem:
+            # a sample outside the domain of the expansion has no interval
+            continue
+        counted += 1
         hits += found.low <= case.truth <= found.high
-    return hits / case.runs
+    assert counted > 0.7 * case.runs, case.name
+    return hits / counted
 
 
 def require(case: Case) -> None:
@@ -187,13 +203,13 @@ def require(case: Case) -> None:
         assert share == pytest.approx(case.level, abs=case.band), case.name
 
 
-@pytest.mark.parametrize("case", [*CASES, *TAILS], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *TAILS, *QUICK], ids=lambda case: case.name)
 def test_an_interval_covers_what_it_says(case: Case) -> None:
     require(case)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("case", CAMPAIGN, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*SIZES, *EXPANSIONS], ids=lambda case: case.name)
 def test_a_slow_interval_covers_about_what_it_says(case: Case) -> None:
     require(case)
 

@@ -12,8 +12,9 @@ from scipy.special import ndtri
 
 import oem_risk as risk
 from oem_risk.errors import DataProblem
+from oem_risk.measures.cornish_fisher import cornish_fisher_z
 from oem_risk.measures.ratios import standard_error
-from oem_risk.measures.tail import cornish_fisher_z, tail_weights
+from oem_risk.measures.tail import tail_weights
 from oem_risk.paths.blocks import reduce_log_returns
 
 gains = st.lists(st.floats(-100, 100), min_size=2, max_size=60).filter(lambda v: max(v) > min(v))

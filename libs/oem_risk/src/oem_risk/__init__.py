@@ -137,6 +137,7 @@ if TYPE_CHECKING:
         normal_es_contributions,
         normal_var_contributions,
     )
+    from oem_risk.measures.cornish_fisher import cornish_fisher_es, cornish_fisher_var
     from oem_risk.measures.drawdown import (
         Drawdown,
         average_drawdown,
@@ -149,7 +150,7 @@ if TYPE_CHECKING:
         time_under_water,
         ulcer_index,
     )
-    from oem_risk.measures.estimate import Estimate
+    from oem_risk.measures.estimate import Estimate, bootstrap_estimate
     from oem_risk.measures.filtered import (
         RollingForecast,
         filtered_es,
@@ -164,8 +165,6 @@ if TYPE_CHECKING:
     from oem_risk.measures.tail import (
         Tail,
         certifying_paths,
-        cornish_fisher_es,
-        cornish_fisher_var,
         historical_es,
         historical_var,
         lognormal_tail,
@@ -355,6 +354,7 @@ _EXPORTS = {
     "time_under_water": ".measures.drawdown",
     "ulcer_index": ".measures.drawdown",
     "Estimate": ".measures.estimate",
+    "bootstrap_estimate": ".measures.estimate",
     "RollingForecast": ".measures.filtered",
     "filtered_es": ".measures.filtered",
     "filtered_var": ".measures.filtered",
@@ -367,8 +367,8 @@ _EXPORTS = {
     "ruin_probability": ".measures.ruin",
     "Tail": ".measures.tail",
     "certifying_paths": ".measures.tail",
-    "cornish_fisher_es": ".measures.tail",
-    "cornish_fisher_var": ".measures.tail",
+    "cornish_fisher_es": ".measures.cornish_fisher",
+    "cornish_fisher_var": ".measures.cornish_fisher",
     "historical_es": ".measures.tail",
     "historical_var": ".measures.tail",
     "lognormal_tail": ".measures.tail",
@@ -586,6 +586,7 @@ __all__ = [
     "average_drawdown",
     "backtest_paths",
     "block_indices",
+    "bootstrap_estimate",
     "brownian_drawdown_mean",
     "brownian_drawdown_probability",
     "brownian_ruin_probability",

@@ -123,25 +123,41 @@ def finite(value: float, name: str, *, above: float = -math.inf) -> float:
     return value
 
 
-def bootstrap_interval(
-    column: Floats,
+def bootstrap_estimate(
+    returns: ArrayLike,
     statistic: Callable[..., Floats],
-    confidence: float,
-    rng: np.random.Generator | None,
-) -> tuple[float, float, str]:
-    """Return a bootstrap interval and its name: bias-corrected and accelerated (Efron 1987).
+    confidence: float = 0.95,
+    *,
+    convention: str,
+    rng: np.random.Generator | None = None,
+) -> Estimate:
+    """Return a measure of your own with a bootstrap interval, bias-corrected and accelerated.
 
-    Above 4,000 observations it is the percentile interval: the correction is then far below the
+    For smooth functions of a sample's bulk, such as a mean, a spread or a median (Efron 1987). For
+    tails prefer the measures of this package: BCa intervals of shortfalls are too short. Above
+    4,000 observations it is the percentile interval: the correction is then far below the
     interval's width, and its jackknife would cost the square of the sample.
 
     Args:
-        column: The sample; its rows must be exchangeable.
-        statistic: Function of a sample along `axis`, vectorised.
+        returns: (n,) exchangeable rows, any unit, at least ten.
+        statistic: Function of an array along its keyword `axis`, such as `numpy.median`.
         confidence: Of the interval, in (0, 1).
+        convention: What the number is, with its sign and unit.
         rng: Source of the resamples; None is a fixed seed, so that a report can be made again.
+
+    Raises:
+        DataProblem: The sample is short, constant or not finite, or cannot bound the measure.
+
+    Example:
+        >>> found = bootstrap_estimate(range(1, 101), np.median, convention="median")
+        >>> found.value, found.method
+        (50.5, 'bootstrap BCa')
+        >>> 38 < found.low < found.value < found.high < 63
+        True
     """
     from scipy.stats import bootstrap
 
+    column = varying(returns, least=10)
     share(confidence, "confidence")
     small = column.size <= _BCA_UP_TO
     method: Literal["BCa", "percentile"] = "BCa" if small else "percentile"
@@ -162,4 +178,5 @@ def bootstrap_interval(
             where="returns",
             remedy="use a longer sample or a lower level",
         )
-    return low, high, f"bootstrap {method}"
+    value = float(statistic(column, axis=-1))
+    return Estimate(value, low, high, confidence, f"bootstrap {method}", convention, column.size)
