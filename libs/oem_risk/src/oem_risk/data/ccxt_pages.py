@@ -40,9 +40,14 @@ class Window:
     length_ms: int
 
 
+def _funding_window(venue: str, parameter: str) -> Window:
+    # paid hourly at the most; both ends of a span may count
+    return Window(parameter, (_MOST[DataKind.FUNDING, venue] - 1) * _HOUR_MS)
+
+
 WINDOWS = {
-    # its funding is paid hourly at the most
-    (DataKind.FUNDING, "okx"): Window("after", _MOST[DataKind.FUNDING, "okx"] * _HOUR_MS),
+    (DataKind.FUNDING, "okx"): _funding_window("okx", "after"),
+    (DataKind.FUNDING, "bybit"): _funding_window("bybit", "until"),
     (DataKind.TRADES, "coinbase"): Window("until", _HOUR_MS),
 }
 

@@ -234,7 +234,8 @@ class _Run:
         if request.kind is DataKind.TRADES:
             return cursor + _HOUR_NS
         if request.kind is DataKind.FUNDING:
-            return cursor + self._source.most_rows(request) * _HOUR_NS
+            # paid hourly at the most, and both ends of the span count
+            return cursor + (self._source.most_rows(request) - 1) * _HOUR_NS
         reach = cursor + self._source.most_rows(request) * self._step_ns
         if self._step_ns >= _DAY_NS or not self._days:
             return reach
