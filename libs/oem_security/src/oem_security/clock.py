@@ -52,17 +52,20 @@ def parse_rfc3339(text: str) -> int:
     """
     # no regular expression and no datetime: this runs at every start
     digits = text[:4] + text[5:7] + text[8:10] + text[11:13] + text[14:16] + text[17:19]
-    fraction = text[20:-1] if text[19:20] == "." else ""
+    fraction = "" if text[19:] == "Z" else text[20:-1]
     if not (
         len(digits) == 14
-        and text[4:5] + text[7:8] + text[10:11] + text[13:14] + text[16:17] == "--T::"
-        and (text[19:] == "Z" or (fraction and text[-1] == "Z" and len(fraction) < 10))
-        and (digits + fraction).isascii()
+        and text[4] == text[7] == "-"
+        and text[10] == "T"
+        and text[13] == text[16] == ":"
+        and (text[19:] == "Z" or (0 < len(fraction) < 10 and text[19] == "." and text[-1] == "Z"))
+        and text.isascii()
         and (digits + fraction).isdecimal()
     ):
         raise ValueError(f"not RFC 3339 in UTC: {text!r}")
-    year, month, day = int(digits[:4]), int(digits[4:6]), int(digits[6:8])
-    hour, minute, second = int(digits[8:10]), int(digits[10:12]), int(digits[12:])
+    date, clock = divmod(int(digits), 1_000_000)
+    year, month, day = date // 10_000, date // 100 % 100, date % 100
+    hour, minute, second = clock // 10_000, clock // 100 % 100, clock % 100
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     if not (
         year
@@ -77,7 +80,7 @@ def parse_rfc3339(text: str) -> int:
     past, shifted = year - (month < 3), (month + 9) % 12
     days = past * 365 + past // 4 - past // 100 + past // 400 + (153 * shifted + 2) // 5 + day
     seconds = (days - _EPOCH_DAYS) * 86_400 + hour * 3_600 + minute * 60 + second
-    return seconds * NS_PER_SECOND + int(fraction.ljust(9, "0") or 0)
+    return seconds * NS_PER_SECOND + (int(fraction.ljust(9, "0")) if fraction else 0)
 
 
 _DAYS = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)

@@ -200,4 +200,7 @@ _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
 )
 _PLAIN = json.JSONDecoder(parse_constant=_no_constant, parse_float=_no_float, parse_int=_near)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+# a value that holds itself ends in RecursionError, which is caught: no record of ids is kept
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")
+)

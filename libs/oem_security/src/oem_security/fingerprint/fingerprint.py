@@ -10,7 +10,7 @@ import enum
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hmac import compare_digest
 from pathlib import Path
 from typing import Protocol, cast
@@ -127,7 +127,8 @@ class Fingerprint:
                 remedy=f"name components of {', '.join(WEIGHTS)}, and a salt of 32 hex digits",
             )
         salt = salt or os.urandom(16).hex()
-        return cls(salt, {name: _digest(salt, name, text) for name, text in observation.items()})
+        digest = _digester(salt)
+        return cls(salt, {name: digest(name, text) for name, text in observation.items()})
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Fingerprint:
@@ -209,8 +210,8 @@ def compare(
         >>> compare(was, {"machine_id": "m", "cpu": "c", "mac": "other", "disk": "d"}).words
         'degraded (changed: mac)'
     """
-    salt = expected.salt
-    now = {n: _digest(salt, n, observation[n]) for n in expected.digests if n in observation}
+    digest = _digester(expected.salt)
+    now = {n: digest(n, observation[n]) for n in expected.digests if n in observation}
     verdict = compare_digests(expected.digests, now)
     lost = {*verdict.changed, *verdict.missing}
     if dongle_stands_in and not verdict.usable and "dongle" in {*expected.digests} - lost:
@@ -237,7 +238,8 @@ def compare_digests(expected: Mapping[str, str], now: Mapping[str, str]) -> Fing
 
 def reading_digest(expected: Fingerprint, observation: Mapping[str, str]) -> str:
     """Return one value for all a device reads now, hex, by the salt of a fingerprint."""
-    parts = [_digest(expected.salt, name, text) for name, text in sorted(observation.items())]
+    digest = _digester(expected.salt)
+    parts = [digest(name, text) for name, text in sorted(observation.items())]
     return hashlib.sha384("|".join(parts).encode()).hexdigest()
 
 
@@ -264,8 +266,14 @@ def load_fingerprint(path: Path, keyring: Keyring) -> Fingerprint:
     )
 
 
-def _digest(salt: str, component: str, text: str) -> str:
+def _digester(salt: str) -> Callable[[str, str], str]:
+    """Return what digests a component's reading under a salt, which is hashed once."""
     # the salt is public and of one length, so that nothing but a hash is needed
-    read = f"{component}\0{text}".encode("utf-8", "surrogatepass")
-    data = b"oem-device-v1\0" + bytes.fromhex(salt) + read
-    return hashlib.sha384(data).digest()[: DIGEST_HEX // 2].hex()
+    salted = hashlib.sha384(b"oem-device-v1\0" + bytes.fromhex(salt))
+
+    def digest(component: str, text: str) -> str:
+        state = salted.copy()
+        state.update(f"{component}\0{text}".encode("utf-8", "surrogatepass"))
+        return state.hexdigest()[:DIGEST_HEX]
+
+    return digest

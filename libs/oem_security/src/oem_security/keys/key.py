@@ -180,6 +180,7 @@ class MacKey:
     algorithm = Algorithm.HMAC_SHA384
 
     def sign(self, data: bytes) -> bytes:
+        """Return the MAC of some bytes."""
         return hmac.digest(self.secret, data, "sha384")
 
     def verifies(self, signature: bytes, data: bytes) -> bool:
@@ -201,12 +202,12 @@ class PublicKey:
         return f"{self.algorithm.value}:{hashlib.sha384(self.raw).hexdigest()[:32]}"
 
     def verifies(self, signature: bytes, data: bytes) -> bool:
+        """Tell whether a signature of some bytes is by this key."""
         from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
         try:
             if self.algorithm is Algorithm.ED25519:
-                from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
                 Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, data)
             elif self.algorithm is Algorithm.ML_DSA_65:
                 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey

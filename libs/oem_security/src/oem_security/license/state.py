@@ -127,9 +127,10 @@ def write_state(path: Path, keyring: Keyring, state: LicenseState) -> None:
 
 def _state(text: str) -> LicenseState:
     """Return the state of a text that this site authenticated; it is one line of `name=value`."""
-    names, values = zip(*[part.split("=", 1) for part in text.split(" ")], strict=True)
-    if names != _NAMES:
-        raise ValueError(f"not the fields of this version: {', '.join(names)}")
+    parts = text.split(" ")
+    values = [part[at:] for part, at in zip(parts, _AT, strict=True)]
+    if " ".join(map(_joined, _NAMES, values)) != text:
+        raise ValueError("not the fields of this version")
     floor, candidate, signed, issued, revision, list_number, *rest = values
     anchors, vendor, listed, until, device, step = rest
     return LicenseState(
@@ -159,7 +160,12 @@ def _text(state: LicenseState) -> str:
         state.lease.device,
         state.lease.step,
     )
-    return " ".join(f"{name}={value}" for name, value in zip(_NAMES, values, strict=True))
+    return " ".join(map(_joined, _NAMES, values))
+
+
+_joined = "{}={}".format
+_AT = tuple(len(name) + 1 for name in _NAMES)
+"""Where the value of each field begins."""
 
 
 def _broken(path: Path) -> LicenseError:

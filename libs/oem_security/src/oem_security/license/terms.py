@@ -186,12 +186,13 @@ class License:
         Raises:
             MalformedError: A field is missing, unknown, or out of range.
         """
+        given = set(fields.names())
 
         def number(name: str, low: int, high: int, usual: int) -> int:
-            return fields.integer(name, low, high) if fields.has(name) else usual
+            return fields.integer(name, low, high) if name in given else usual
 
         def moment(name: str) -> int:
-            return fields.time_ns(name) if fields.has(name) else 0
+            return fields.time_ns(name) if name in given else 0
 
         issued, not_after = fields.time_ns("issued"), fields.time_ns("not_after")
         trial, maintenance = moment("trial_until"), moment("maintenance_until")
@@ -212,15 +213,13 @@ class License:
                 grace_days=number("grace_days", 0, MAX_GRACE_DAYS, 0),
                 seats=number("seats", 1, MAX_SEATS, 1),
                 maintenance_days=_days(issued, maintenance),
-                trial_features=fields.texts("trial_features")
-                if fields.has("trial_features")
-                else (),
+                trial_features=fields.texts("trial_features") if "trial_features" in given else (),
                 trial_days=_days(issued, trial),
                 list_max_age_days=number("list_max_age_days", 0, MAX_DAYS, 0),
-                fallbacks=_fallbacks(fields),
+                fallbacks=_fallbacks(fields) if "fallbacks" in given else (),
             ),
             revision=number("revision", 1, 1 << 30, 1),
-            nonce=fields.hex("nonce", 32) if fields.has("nonce") else "",
+            nonce=fields.hex("nonce", 32) if "nonce" in given else "",
             list_number=number("list_number", 0, 1 << 40, 0),
             trial_until_ns=trial,
             maintenance_until_ns=maintenance,
@@ -243,8 +242,6 @@ def _days(begin_ns: int, end_ns: int) -> int:
 
 
 def _fallbacks(fields: Fields) -> tuple[Fallback, ...]:
-    if not fields.has("fallbacks"):
-        return ()
     names = fields.texts("fallbacks", max_items=len(Fallback))
     known = {fallback.value: fallback for fallback in Fallback}
     if not set(names) <= set(known):
