@@ -105,9 +105,9 @@ scheduler        | name     |            | optional | scheduler
 venue            | name     |            | optional | where it went
 market           | word     |            | optional | kind of market; empty: spot
 order_type       | word     |            | optional | how it meets the book; empty: market
-est_low_bps      | number   | bps        | optional | lower end of the estimate before the trade
+est_low_bps      | number   | bps        | optional | lower end of the estimate before the trade, an 80 % interval
 est_expected_bps | number   | bps        | optional | expected cost before the trade
-est_high_bps     | number   | bps        | optional | upper end of the estimate
+est_high_bps     | number   | bps        | optional | upper end of the estimate, of the same interval
 revision         | count    |            | optional | of two rows of one order the higher counts (amendments)
 """
 

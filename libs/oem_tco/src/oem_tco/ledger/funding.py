@@ -36,7 +36,9 @@ class FundingRate:
 
 
 def funding_cost(mark: Decimal, quantity: Decimal, rate: Decimal) -> Decimal:
-    """Return what one settlement costs, in quote units; negative is received.
+    """Return what one settlement of a linear contract costs, in quote units; negative is received.
+
+    An inverse contract pays `quantity / mark x rate` of its base asset; `cost_tables` does both.
 
     Args:
         mark: Mark price, above 0.

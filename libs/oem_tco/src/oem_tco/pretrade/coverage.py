@@ -208,6 +208,8 @@ def realised_cost_bps(
 ) -> float:
     """Return what fills cost against a reference price, fees included, in bps of the notional.
 
+    It is of spot markets and linear contracts; `executed_bps` knows inverse ones too.
+
     Args:
         side: Direction of the order.
         reference_price: Mid at the decision.
