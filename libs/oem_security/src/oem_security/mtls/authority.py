@@ -23,6 +23,7 @@ from oem_security.files import (
     make_private_dir,
     read_bounded,
     require_private,
+    sweep,
     write_atomic,
 )
 from oem_security.mtls.certificate import (
@@ -41,6 +42,7 @@ from oem_security.mtls.crl import (
     read_crl,
 )
 from oem_security.mtls.registry import (
+    MAX_CERTIFICATES,
     NAME,
     Issued,
     Registry,
@@ -85,7 +87,12 @@ class CertificateAuthority:
 
         Raises:
             StateError: There is one already.
+            InputError: The name has not 1 to 64 characters.
         """
+        if not 1 <= len(name) <= 64:
+            raise InputError(
+                f"a name of {len(name)} characters", where="name", remedy="give 1 to 64 characters"
+            )
         clock = clock or SystemClock()
         if (directory / "ca.key").exists():
             raise StateError(
@@ -273,9 +280,7 @@ class CertificateAuthority:
             crl_ahead=ahead,
         )
         self._save(after)
-        folder = self.directory / AHEAD_DIR
-        for old in folder.glob("*.pem"):
-            old.unlink()
+        outdated = set((self.directory / AHEAD_DIR).glob("*.pem"))
         overlap = min(dt.timedelta(days=AHEAD_OVERLAP_DAYS), length / 4)
         begins = now - BACKDATED
         for place in range(ahead + 1):
@@ -291,10 +296,13 @@ class CertificateAuthority:
             write_atomic(self.directory / name, signed)
             begins = ends - overlap
             ends = begins + length
+            outdated.discard(self.directory / name)
+        for old in outdated:  # last: a crash leaves older lists beside newer ones, never none
+            old.unlink()
         return first
 
     def _issue(self, name: str, use: Use, alternative: tuple[str, ...]) -> Issued:
-        if not NAME.fullmatch(name) or name.partition(".")[0] in _RESERVED:
+        if not NAME.fullmatch(name) or name.partition(".")[0].casefold() in _RESERVED:
             raise InputError(
                 f"{name!r} cannot name a certificate",
                 remedy="use up to 64 letters, digits, '-', '_', '.', and not 'ca' or 'crl'",
@@ -315,7 +323,14 @@ class CertificateAuthority:
         with self._alone():
             # known first: what exists can be revoked
             registry = self.registry()
+            if len(registry.certificates) >= MAX_CERTIFICATES:
+                raise StateError(
+                    f"the registry holds {MAX_CERTIFICATES} certificates, and no more are read",
+                    where=str(self.directory / "registry.json"),
+                    remedy="make a new authority in another directory and change over to it",
+                )
             self._save(replace(registry, certificates=(*registry.certificates, entry)))
+            sweep(self.directory / f"{name}.key")
             write_key(self.directory / f"{name}.key", key)
             write_atomic(self.directory / f"{name}.pem", pem(certificate))
         return entry

@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from oem_security.clock import Clock, SystemClock
 from oem_security.errors import CertificateError
-from oem_security.files import read_bounded
+from oem_security.files import read_bounded, require_private
 from oem_security.mtls.certificate import moment_of
 from oem_security.mtls.crl import AHEAD_DIR, CRL_FILE, Crl, current_crl, require_crl_sign
 from oem_security.mtls.registry import Use
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 TLS12_PSK_SUITE = "PSK-AES128-CBC-SHA"
 """The only TLS 1.2 suite grpc is left with; it needs a shared key nobody has, so 1.3 remains."""
 _MAX_BYTES = 1 << 20
+_INIT = "make one with: oem mtls init"
 _MAX_KNOWN = 256
 _Stamp = tuple[tuple[int, int], ...]
 
@@ -43,7 +44,10 @@ def server_context(
         clock: Tells which revocation list is in force.
 
     Raises:
-        CertificateError: There is no revocation list in force, or an older one was put back.
+        CertificateError: There is no revocation list in force, an older one was put back, or key
+            and certificate do not belong together.
+        InputError: The certificate is missing.
+        StorageError: Others can read its key.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     return _filled(context, directory, name, clock)
@@ -71,12 +75,34 @@ def _filled(
     certificate = authority.public_bytes(serialization.Encoding.PEM)
     context.load_verify_locations(cadata=certificate.decode("ascii"))
     _load_crl(context, directory, pem)
-    context.load_cert_chain(directory / f"{name}.pem", directory / f"{name}.key")
+    _pair(directory, name)
+    try:
+        context.load_cert_chain(directory / f"{name}.pem", directory / f"{name}.key")
+    except ssl.SSLError as error:
+        raise CertificateError(
+            f"certificate and key do not belong together: {error.reason or error}",
+            where=str(directory / f"{name}.pem"),
+            remedy=f"a crash may have parted them: oem mtls renew {name}",
+        ) from None
     context.verify_mode = ssl.CERT_REQUIRED
     context.verify_flags |= (
         ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF | ssl.VerifyFlags.VERIFY_X509_STRICT
     )
     return context
+
+
+def _pair(directory: Path, name: str) -> tuple[bytes, bytes]:
+    """Return a private key, which nobody else may read, and its certificate.
+
+    Raises:
+        InputError: One is missing.
+        StorageError: Others can read the key.
+    """
+    remedy = "issue it with: oem mtls issue"
+    key = read_bounded(directory / f"{name}.key", _MAX_BYTES, what="key", remedy=remedy)
+    require_private(directory / f"{name}.key")
+    path = directory / f"{name}.pem"
+    return key, read_bounded(path, _MAX_BYTES, what="certificate", remedy=remedy)
 
 
 def _load_crl(context: ssl.SSLContext, directory: Path, pem: bytes) -> None:
@@ -103,8 +129,8 @@ def grpc_server_credentials(directory: Path, name: str = "server") -> grpc.Serve
     require_tls13_for_grpc()
     import grpc
 
-    pair = (directory / f"{name}.key").read_bytes(), (directory / f"{name}.pem").read_bytes()
-    root = (directory / "ca.pem").read_bytes()
+    pair = _pair(directory, name)
+    root = read_bounded(directory / "ca.pem", _MAX_BYTES, what="CA certificate", remedy=_INIT)
     return grpc.ssl_server_credentials([pair], root, require_client_auth=True)
 
 
@@ -200,6 +226,8 @@ class PeerCheck:
         now = moment_of(self._clock)
         if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
             raise _refused("the certificate is out of date", "renew it with: oem mtls renew")
+        if not self._ca.not_valid_before_utc <= now <= self._ca.not_valid_after_utc:
+            raise _refused("the authority's certificate is out of date", "make a new authority")
         if self._current_crl(now).revokes(certificate.serial_number):
             raise _refused("the certificate is revoked", "have a new one issued: oem mtls issue")
 
@@ -233,7 +261,7 @@ def _load_authority(directory: Path) -> x509.Certificate:
         directory / "ca.pem",
         _MAX_BYTES,
         what="CA certificate",
-        remedy="make one with: oem mtls init",
+        remedy=_INIT,
     )
     try:
         authority = x509.load_pem_x509_certificate(raw)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from oem_security.envelope.seal import seal_file
+from oem_security.errors import StateError
 from oem_security.fields import Fields
 from oem_security.files import read_bounded, write_atomic
 from oem_security.keys.keyring import Keyring
@@ -21,6 +22,8 @@ NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?")
 """What may name a certificate and its files."""
 _MAX_BYTES = 8 << 20
 _MAX_AHEAD = 64
+MAX_CERTIFICATES = 10_000
+"""Of one authority, ended ones included."""
 
 
 class Use(enum.Enum):
@@ -98,7 +101,10 @@ def read_registry(directory: Path) -> Registry:
     raw = read_bounded(path, _MAX_BYTES, what="certificate registry", remedy="restore a backup")
     fields = Fields(loads(raw, what="certificate registry", max_bytes=_MAX_BYTES), str(path))
     found = Registry(
-        tuple(_read_entry(entry) for entry in fields.objects("certificates")),
+        tuple(
+            _read_entry(entry)
+            for entry in fields.objects("certificates", max_items=MAX_CERTIFICATES)
+        ),
         fields.integer("crl_number", 0, 1 << 62),
         fields.text("crl_next_update", max_length=40),
         fields.integer("crl_ahead", 0, _MAX_AHEAD),
@@ -108,8 +114,18 @@ def read_registry(directory: Path) -> Registry:
 
 
 def write_registry(directory: Path, registry: Registry) -> None:
-    """Replace the registry of a directory, whole or not at all."""
+    """Replace the registry of a directory, whole or not at all.
+
+    Raises:
+        StateError: It has grown beyond what is read again.
+    """
     data = json.dumps(asdict(registry), indent=1).encode() + b"\n"
+    if len(data) > _MAX_BYTES:
+        raise StateError(
+            f"the certificate registry would have {len(data)} bytes, at most {_MAX_BYTES} are read",
+            where=str(directory / REGISTRY_FILE),
+            remedy="make a new authority in another directory and change over to it",
+        )
     write_atomic(directory / REGISTRY_FILE, data)
 
 
