@@ -78,6 +78,8 @@ def test_overlapping_horizons_widen_the_zones() -> None:
     assert wide == again
 
 
+# a campaign proves more than that lines are run: it is not slowed down by measuring them
+@pytest.mark.no_cover
 @pytest.mark.parametrize("degrees", [None, 5.0, 3.0])
 def test_z2_rejects_below_the_published_values(degrees: float | None) -> None:
     # Acerbi, Szekely 2014, table 3: 5 % critical values of Z2 at 97.5 %, T = 250
@@ -97,6 +99,7 @@ def test_z2_rejects_below_the_published_values(degrees: float | None) -> None:
     assert found.p_value == pytest.approx(0.05, abs=0.02)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "test", [risk.acerbi_szekely_z1, risk.acerbi_szekely_z2, risk.acerbi_szekely_z3]
 )
@@ -136,6 +139,7 @@ def test_history_as_a_forecast() -> None:
     )
 
 
+@pytest.mark.no_cover
 def test_multinomial_tests_keep_their_size_and_agree_with_scipy() -> None:
     from scipy.stats import binomtest, chisquare
 
@@ -218,6 +222,7 @@ def test_filtered_history_is_not_rejected_on_nine_years_of_a_real_market(
     }  # fmt: skip
 
 
+@pytest.mark.no_cover
 def test_simulated_p_values_keep_their_size_where_exceptions_are_few() -> None:
     from scipy.stats import binomtest
 

@@ -191,6 +191,8 @@ def campaign(writers: subprocess.Popen[str], folder: Path, kills: int, seed: int
     assert verify_journal(log, keys, strict=True).closed
 
 
+# a campaign proves more than that lines are run: it is not slowed down by measuring them
+@pytest.mark.no_cover
 def test_after_200_kills_no_acknowledged_entry_is_lost_and_no_crash_is_called_a_cut(
     writers: subprocess.Popen[str], memory: Path
 ) -> None:
