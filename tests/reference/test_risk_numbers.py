@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binom, chi2
 
 from oem_risk import (
     GbmModel,
@@ -153,3 +154,41 @@ def test_order_statistics_and_certification() -> None:
     assert order_statistic_ranks(1_000, 0.01) == (4, 17)
     assert order_statistic_ranks(10_000, 0.01) == (81, 120)
     assert certifying_paths(0.01, 0.95) == 299
+
+
+@pytest.mark.parametrize("days", [125, 250, 500, 1000])
+@pytest.mark.parametrize("level", [0.975, 0.99])
+def test_zones_of_other_windows_are_binomial(days: int, level: float) -> None:
+    # Basel's rule: yellow from a cumulative probability of 95 %, red from 99.99 %
+    cumulative = binom.cdf(np.arange(days + 1), days, 1 - level)
+    wanted = (int(np.argmax(cumulative >= 0.95)), int(np.argmax(cumulative >= 0.9999)))
+    assert zone_bounds(days, level) == wanted
+    seen = [traffic_light(k, days, level).zone.value for k in range(wanted[1] + 2)]
+    assert (seen.index("yellow"), seen.index("red")) == wanted
+
+
+@pytest.mark.parametrize(
+    ("failures", "days", "level"),
+    [(0, 250, 0.99), (250, 250, 0.99), (0, 1, 0.5), (1, 1, 0.99), (12, 12, 0.05), (7, 20, 0.6)],
+)
+def test_kupiec_at_its_edges(failures: int, days: int, level: float) -> None:
+    found = kupiec(failures, days, level)
+    ratio = 2 * (
+        binom.logpmf(failures, days, failures / days) - binom.logpmf(failures, days, 1 - level)
+    )
+    assert found.statistic == pytest.approx(ratio, abs=1e-9)
+    assert found.p_value == pytest.approx(chi2.sf(ratio, 1), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("days", "tail"), [(100, 0.01), (299, 0.01), (500, 0.05), (1000, 0.025), (50, 0.5)]
+)
+def test_ranks_of_other_samples_cover_and_no_more_than_needed(days: int, tail: float) -> None:
+    near, far = order_statistic_ranks(days, tail)
+
+    def covered(first: int, last: int) -> float:
+        return float(binom.cdf(last - 1, days, tail) - binom.cdf(first - 1, days, tail))
+
+    assert covered(near, far) >= 0.95
+    assert covered(near, far - 1) < 0.95
+    assert near == 0 or covered(near + 1, far) < 0.95
