@@ -96,6 +96,28 @@ async def test_a_restart_rebuilds_positions_and_goes_on_with_the_next_bar(
         await again.router.stop()
 
 
+async def test_an_order_whose_terms_never_reached_the_log_has_its_row_from_the_store(
+    made: MadeSite, parts: Parts
+) -> None:
+    await cycle(parts, 40)
+    logged = {row.order_id: row for row in parts.ledger.rows().orders}
+    await parts.router.stop()
+    parts.resources.close()
+    (made.site.cost_ledger / "orders.csv").unlink()
+    again = compose(made.site, check_site(made.site), lambda _: None)
+    with again.resources:
+        await again.router.start()
+        again.pipeline.restore()  # without the log
+        again.ledger.sync()
+        found = {row.order_id: row for row in again.ledger.rows().orders}
+        assert found.keys() == logged.keys() != set()
+        for name, row in found.items():
+            assert row.arrival_price == row.decision_price == logged[name].arrival_price
+            kept = ("decision_id", "strategy", "scheduler", "venue", "currency", "status")
+            assert all(getattr(row, at) == getattr(logged[name], at) for at in kept)
+        await again.router.stop()
+
+
 def intent(name: str, quantity: str, side: Side = Side.BUY) -> OrderIntent:
     return OrderIntent(name, "BTC/USDT", side, Decimal(quantity), strategy="operator")
 

@@ -10,6 +10,7 @@ import oem_tco
 from oem_daemon import translate
 from oem_daemon.decision_log import DecisionLog
 from oem_daemon.history import OrderHistory
+from oem_daemon.scheduler import OPERATOR, SCHEDULER_NAME
 from oem_exec import BookSnapshot, Fill, Order
 from oem_tco import OrderRow
 from oem_tco.ledger.rows import header, order_from, to_cells
@@ -44,7 +45,9 @@ class CostBook:
 
     The terms of an order (decision and arrival with their prices) go to the decision log before
     the order is sent, its row to the ledger when its outcome is known. A process killed in between
-    leaves an order without a row; `catch_up` writes it from the log.
+    leaves an order without a row; `catch_up` writes it from the log. Order and terms go to the
+    disk side by side, and nothing is sent before both are there: an order killed when only the
+    store had it never left, and its row goes by what the store knows.
 
     Args:
         ledger: The ledger.
@@ -118,13 +121,10 @@ class CostBook:
         self._rows |= {name: behind.rows[name] for name in behind.resting}
         written = 0
         for name, client_order_id in behind.changed.items():
-            row = behind.rows.get(name)
-            if row is None:
-                cells = terms.get(name) or terms.get(whole_id(name))
-                if cells is None:
-                    continue
-                row = order_from(dict(cells), TERMS)
             order = history.order(client_order_id)
+            row = behind.rows.get(name) or _terms(order, terms)
+            if row is None:
+                continue
             last = max((fill.time_ns for fill in order.fills), default=order.updated_ns)
             self.outcome(translate.part_terms(row, order), order, last, None)
             written += 1
@@ -138,6 +138,29 @@ class CostBook:
                 self.filled(fill, history.order(fill.client_order_id), None)
                 written += 1
         return written
+
+
+def _terms(order: Order, logged: Mapping[str, Mapping[str, str]]) -> OrderRow | None:
+    name = order.intent_id
+    cells = logged.get(name) or logged.get(whole_id(name))
+    if cells is not None:
+        return order_from(dict(cells), TERMS)
+    arrival = order.intent.arrival_price
+    if arrival is None:
+        return None
+    made_ns, operators = order.intent.created_ns, order.intent.strategy == OPERATOR
+    row = translate.order_terms(
+        order.intent,
+        venue=order.venue,
+        quote=order.intent.symbol.split("/")[1],
+        scheduler=OPERATOR if operators else SCHEDULER_NAME,
+        decision_time_ns=made_ns,
+        decision_price=arrival,
+        arrival_time_ns=made_ns,
+        arrival_price=arrival,
+        estimate=None,
+    )
+    return replace(row, decision_id=whole_id(name))
 
 
 def whole_id(intent_id: str) -> str:

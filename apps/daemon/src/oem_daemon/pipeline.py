@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import oem_tco
@@ -20,7 +20,7 @@ from oem_daemon.metrics import DaemonMetrics
 from oem_daemon.portfolio import Portfolio, Watermarks
 from oem_daemon.recall import WATERMARKS, Recall, Recalled
 from oem_daemon.risk_gate import RiskGate
-from oem_daemon.scheduler import SCHEDULER_NAME, MultiStrategyScheduler, Proposal
+from oem_daemon.scheduler import OPERATOR, SCHEDULER_NAME, MultiStrategyScheduler, Proposal
 from oem_exec import (
     BookSnapshot,
     ExecError,
@@ -210,7 +210,7 @@ class TradePipeline:
             await self._log.append("operator.order", body)
             verdict.require()
         self._log.write("operator.order", body)  # the router's own entry comes after it and waits
-        return await self._send(intent, book, "operator", None, estimate)
+        return await self._send(intent, book, OPERATOR, None, estimate)
 
     def _operators_estimate(self, intent: OrderIntent, book: BookSnapshot) -> oem_tco.CostEstimate:
         """Return what an operator's order costs, and see that its symbol's volatility is known."""
@@ -288,6 +288,7 @@ class TradePipeline:
     ) -> Order:
         self._touch[intent.symbol] = arrival
         arrival_ns = self._clock.now_ns()
+        intent = replace(intent, arrival_price=translate.mid(arrival))
         row = translate.order_terms(
             intent,
             venue=made.venue if made else self.market.venue,

@@ -19,6 +19,8 @@ from oem_exec import Instrument, Side
 from oem_risk import RiskProfile, order_parts, sized_exposure
 
 SCHEDULER_NAME = "every_bar"
+OPERATOR = "operator"
+"""Strategy and scheduler of an order that an operator wrote."""
 _MARGIN = 0.002
 """Share of what is added that is left for spread, fees and rounding between sizing and check: an
 order sized to a limit must not fail it by a basis point."""

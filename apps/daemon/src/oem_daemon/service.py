@@ -22,6 +22,7 @@ from oem_daemon.events import Event, EventHub
 from oem_daemon.license_watch import LicenseWatch
 from oem_daemon.paging import page_of, page_size, place_of, token_of
 from oem_daemon.pipeline import CostedFill, Decided, TradePipeline
+from oem_daemon.scheduler import OPERATOR
 from oem_daemon.views import decision_view, fill_view, order_view, risk_view
 from oem_exec import (
     IntentConflict,
@@ -349,7 +350,7 @@ class TradingService(TradingServiceServicer):
             time_in_force=next(t for t in TimeInForce if t.value.lower() == force),
             reduce_only=request.reduce_only,
             profile=self._pipeline.terms.profile,
-            strategy="operator",
+            strategy=OPERATOR,
             created_ns=self._clock.now_ns(),
         )
 

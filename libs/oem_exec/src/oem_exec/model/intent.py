@@ -35,6 +35,9 @@ class OrderIntent:
         profile: Risk profile, used by routes.
         strategy: Name of the strategy that wants it; carried into logs and fills.
         created_ns: When the caller made the intent, UTC nanoseconds; 0 lets the router stamp it.
+        arrival_price: The mid when it was handed over, > 0, where the caller knows it: what its
+            cost is measured from (Perold's paper portfolio). No venue hears of it, and `same_order`
+            leaves it out.
 
     Raises:
         InvalidOrder: A number is not finite, not positive, missing or not wanted.
@@ -58,6 +61,7 @@ class OrderIntent:
     profile: str = "balanced"
     strategy: str = ""
     created_ns: int = 0
+    arrival_price: Decimal | None = None
 
     def __post_init__(self) -> None:
         if not 0 < len(self.intent_id) <= _MAX_ID or not self.intent_id.isprintable():
@@ -71,6 +75,8 @@ class OrderIntent:
         self._positive("quantity", self.quantity)
         self._matching("price", self.price, self.type.needs_price)
         self._matching("stop price", self.stop_price, self.type.needs_stop_price)
+        if self.arrival_price is not None:
+            self._positive("arrival price", self.arrival_price)
         if (self.time_in_force is TimeInForce.GTD) is not (self.expires_ns is not None):
             raise InvalidOrder(
                 "good-till-date and its date belong together",
@@ -146,6 +152,7 @@ class OrderIntent:
             "profile": self.profile,
             "strategy": self.strategy,
             "created_ns": self.created_ns,
+            "arrival_price": _text(self.arrival_price),
         }
 
     @classmethod
@@ -153,7 +160,7 @@ class OrderIntent:
         """Return the intent that `as_json` wrote; raises `InvalidOrder` for anything else."""
         try:
             price, stop = body.get("price"), body.get("stop_price")
-            expires = body.get("expires_ns")
+            expires, arrival = body.get("expires_ns"), body.get("arrival_price")
             return cls(
                 intent_id=str(body["intent_id"]),
                 symbol=str(body["symbol"]),
@@ -168,6 +175,7 @@ class OrderIntent:
                 profile=str(body.get("profile", "balanced")),
                 strategy=str(body.get("strategy", "")),
                 created_ns=int(str(body.get("created_ns", 0))),
+                arrival_price=None if arrival is None else Decimal(str(arrival)),
             )
         except (KeyError, ValueError, ArithmeticError) as error:
             raise InvalidOrder(
