@@ -293,3 +293,12 @@ def test_a_table_aligns_its_columns() -> None:
         "fees    10.5",
         "spread     1",
     ]
+
+
+def test_text_of_others_commands_no_terminal() -> None:
+    data, messages = io.StringIO(), io.StringIO()
+    out = Output(data=data, messages=messages)
+    out.report({}, ["subject \x1b[2Jx\x9b\r", "name\t█ \u202egpj.exe"])
+    out.say("for \x07 ż")
+    assert data.getvalue() == "subject \\x1b[2Jx\\x9b\\x0d\nname\t█ \\u202egpj.exe\n"
+    assert messages.getvalue() == "for \\x07 ż\n"

@@ -35,11 +35,11 @@ class Output:
             print(json.dumps(value, indent=2, default=str, ensure_ascii=False), file=self.data)
             return
         for line in [text] if isinstance(text, str) else text:
-            print(line, file=self.data)
+            print(harmless(line), file=self.data)
 
     def say(self, message: str) -> None:
         """Print one message for the person at the terminal."""
-        print(message, file=self.messages, flush=True)
+        print(harmless(message), file=self.messages, flush=True)
 
     def progress(self, label: str, done: int, total: int) -> None:
         """Redraw a progress line; silent where standard error is not a terminal."""
@@ -50,6 +50,27 @@ class Output:
         end = "\n" if done >= total else ""
         bar = "█" * filled + "·" * (width - filled)
         print(f"\r  {label:<28} {bar} {done}/{total}", end=end, file=self.messages, flush=True)
+
+
+def harmless(text: str) -> str:
+    """Return text with the characters that command a terminal or turn its direction spelled out.
+
+    What is printed may be of a token, a request or a log that somebody else wrote.
+    """
+    return text.translate(_COMMANDS)
+
+
+_COMMANDS = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for code in (
+        *range(9),
+        *range(11, 32),
+        *range(127, 160),
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+    )
+}
+"""Control characters but tab and newline, and the overrides of writing direction."""
 
 
 def table(
