@@ -78,7 +78,10 @@ class CcxtSettings:
 
 
 class CcxtVenue:
-    """A venue of the router that speaks through an unmodified ccxt class.
+    """A venue of the router that speaks through a ccxt class as ccxt ships it.
+
+    On this one object `fetch` is replaced (`send_directly`, `demand_whole`), and plain spot orders
+    of Binance take a shorter way to the same request and reading (`BinanceSpot`).
 
     Args:
         settings: Exchange, keys, address.
