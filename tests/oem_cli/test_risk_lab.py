@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from oem_cli.run import run
-from oem_security import Keyring, verify_journal
+from oem_security import Keyring, seal_file, verify_journal
 from site_support import MadeSite, edit_config, make_site
 
 SMALL = ["--profile", "balanced", "--paths", "100", "--stress-paths", "100", "--days", "2"]
@@ -77,6 +79,24 @@ def test_a_report_that_was_changed_is_not_run(made: MadeSite, report: Path, tmp_
     forged = tmp_path / "copy" / report.name
     forged.write_text(forged.read_text().replace('"PASS"', '"FAIL"'))
     assert run(["risk", "reproduce", str(forged), "--site", str(made.root)]) == 4
+
+
+def test_a_forged_report_does_not_come_out_again_in_another_process(
+    made: MadeSite, report: Path, tmp_path: Path
+) -> None:
+    # sealed by the site, and yet not what comes out: one number was made up
+    shutil.copytree(report.parent, tmp_path / "forged")
+    forged = tmp_path / "forged" / report.name
+    forged.write_bytes(report.read_bytes().replace(b'"events": ', b'"events": 1', 1))
+    seal_file(forged, Keyring.open(made.site.keys), media_type="application/json")
+    words = ["risk", "reproduce", str(forged), "--site", str(made.root), "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "oem_cli", *words], capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 1, done.stderr
+    differences = json.loads(done.stdout)["differences"]
+    assert "events" in differences[0]
+    assert sum("paper_labs.json" in str(one) or "events" in str(one) for one in differences) == 1
 
 
 def test_doubt_and_defeat_have_exit_codes_of_their_own(
