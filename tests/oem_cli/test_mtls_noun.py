@@ -49,3 +49,10 @@ def test_the_rotation_registry_follows_every_change_and_verifies(oem: Shell) -> 
     assert oem("verify")["ok"]
     path.write_text(before)
     oem("verify", code=1)
+
+
+def test_nothing_is_made_where_there_is_no_site(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Shell(tmp_path, capsys)("mtls", "init", code=3)
+    assert not list(tmp_path.rglob("ca.*"))

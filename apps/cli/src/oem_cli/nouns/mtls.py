@@ -41,9 +41,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run_init(args: argparse.Namespace, out: Output) -> ExitCode:
     """Make the authority and the first certificates."""
     from oem_daemon.site import Site
-    from oem_security import CertificateAuthority
+    from oem_security import CertificateAuthority, Keyring
 
-    authority = CertificateAuthority.create(Site(args.site).mtls, name=args.name)
+    site = Site(args.site)
+    Keyring.open(site.keys)  # the record of it is sealed: before anything is made
+    authority = CertificateAuthority.create(site.mtls, name=args.name)
     _issue_server(authority, "server", args)
     authority.issue_client()
     _record(args, authority)
