@@ -51,6 +51,20 @@ def test_the_switch_stands_where_it_stood_after_a_restart(tmp_path: Path, keyrin
     assert replay_switch(path, keyring).state is TradingState.ACTIVE
 
 
+@pytest.mark.parametrize("head_too", [False, True])
+def test_a_trip_cut_from_the_log_does_not_release_the_switch(
+    tmp_path: Path, keyring: Keyring, *, head_too: bool
+) -> None:
+    path = tmp_path / "risk_switch.jsonl"
+    with JournalledSwitch.open(path, keyring) as switch:
+        switch.trip(TradingState.HALTED, "feed is wrong")
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    if head_too:
+        path.with_name(path.name + ".head").unlink()
+    with pytest.raises(JournalError):
+        JournalledSwitch.open(path, keyring)
+
+
 def test_a_killed_process_leaves_the_switch_tripped(tmp_path: Path, keyring: Keyring) -> None:
     path = tmp_path / "risk_switch.jsonl"
     code = (

@@ -124,6 +124,8 @@ class JournalledSwitch:
             OemSecurityError: It does not hold or cannot be written: nothing is known of the switch,
                 and no engine should be started without it.
         """
+        if path.exists():
+            replay_switch(path, keyring)  # a writer makes a new head where an old one was deleted
         journal = Journal.open(path, keyring, subject=SUBJECT, clock=clock)
         try:
             position = replay_switch(path, keyring)
@@ -173,7 +175,7 @@ def replay_switch(path: Path, keyring: Keyring) -> SwitchPosition:
         JournalError: The journal does not hold.
     """
     position = SwitchPosition()
-    for record in read_journal(path, keyring, kinds=(TRIPPED, RESET)):
+    for record in read_journal(path, keyring, kinds=(TRIPPED, RESET), strict=True):
         body = record.body
         try:
             state = TradingState(str(body["state"]))
