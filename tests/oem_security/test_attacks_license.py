@@ -40,6 +40,7 @@ from oem_security.envelope.policy import (
 from oem_security.keys.key import Purpose
 from oem_security.keys.keyring import KeyringKind
 from oem_security.license.activation import pack_activation, unpack_activation
+from oem_security.license.guard import CapabilityGuard
 from oem_security.license.install import install_license, note_request
 from oem_security.license.opening import open_license
 from oem_security.license.otp import support_code
@@ -48,6 +49,7 @@ from oem_security.license.registry import read_registry
 from oem_security.license.request import read_request
 from oem_security.license.revocations import open_revocations
 from oem_security.license.terms import Fallback
+from oem_security.license.verify import verify_license
 from oem_security.strict_json import canonical
 from security_licenses import DAY, DEVICE, HOUR, OTHER, T0, At, Trade
 
@@ -242,6 +244,25 @@ def test_licence_one_time_password_replayed_or_for_other_hardware(trade: Trade) 
     trade.clock.ns += 73 * HOUR
     with pytest.raises(LicenseError, match="another device"):
         trade.verify(changed)
+
+
+def test_licence_one_time_password_given_to_two_processes_at_once(trade: Trade) -> None:
+    trade.licensed(fallbacks=(Fallback.TOTP,))
+    changed = {**DEVICE, "machine_id": "m2"}
+    code = support_code(envelope_mac(trade.site.active(Purpose.DEVICE)), clock=trade.clock)
+
+    class Overtaken:
+        """The other process takes the password when this one has read its state."""
+
+        def now_ns(self) -> int:
+            if not taken:
+                taken.append(trade.verify(changed, code))
+            return trade.clock.now_ns()
+
+    taken: list[CapabilityGuard] = []
+    with pytest.raises(FingerprintError, match="was used already"):
+        verify_license(trade.paths, trade.site, changed, clock=Overtaken(), one_time_code=code)
+    assert "accepted by totp" in taken[0].device.words
 
 
 def test_licence_one_time_password_where_the_licence_allows_none(trade: Trade) -> None:

@@ -18,7 +18,7 @@ from oem_security.errors import LicenseError
 from oem_security.files import write_atomic
 from oem_security.fingerprint.fingerprint import Fingerprint
 from oem_security.journal.writer import Journal
-from oem_security.keys.key import Algorithm, PrivateSigner, Purpose
+from oem_security.keys.key import Algorithm, PrivateSigner, PublicKey, Purpose
 from oem_security.keys.keyring import Keyring
 from oem_security.license.opening import is_self_signed, load_anchors, open_license, require_little
 from oem_security.license.paths import LicensePaths
@@ -35,7 +35,7 @@ from oem_security.license.revocations import (
     open_revocations,
     require_not_older,
 )
-from oem_security.license.state import LicenseState, read_state, write_state
+from oem_security.license.state import LicenseState, changing, read_state, write_state
 from oem_security.license.terms import License, LicenseTerms, second_text
 from oem_security.strict_json import canonical
 
@@ -92,6 +92,19 @@ def install_license(
     anchors = None if is_self_signed(data) else load_anchors(paths, keyring)
     vendor = anchors.vendor if anchors else None
     found = open_license(data, anchors, keyring)
+    with changing(paths.state):
+        _install_license(data, found, vendor, paths, keyring, clock)
+    return found
+
+
+def _install_license(
+    data: bytes,
+    found: License,
+    vendor: PublicKey | None,
+    paths: LicensePaths,
+    keyring: Keyring,
+    clock: Clock | None,
+) -> None:
     noted = read_registry(paths.registry, keyring)
     if vendor is not None and noted.vendor not in ("", vendor.key_id):
         raise LicenseError(
@@ -134,7 +147,6 @@ def install_license(
             revision=found.revision,
         ),
     )
-    return found
 
 
 def install_revocations(
@@ -147,6 +159,18 @@ def install_revocations(
         LicenseError: It is older than one installed already, or another one has its number.
     """
     found = open_revocations(data, load_anchors(paths, keyring))
+    with changing(paths.state):
+        _install_revocations(data, found, paths, keyring, clock)
+    return found
+
+
+def _install_revocations(
+    data: bytes,
+    found: RevocationList,
+    paths: LicensePaths,
+    keyring: Keyring,
+    clock: Clock | None,
+) -> None:
     noted = read_registry(paths.registry, keyring)
     known = read_state(paths.state, keyring) or LicenseState(list_number=noted.list_number)
     newest = max(known.list_number, noted.list_number)
@@ -181,7 +205,6 @@ def install_revocations(
             time=known.time.at_least(found.issued_ns),
         ),
     )
-    return found
 
 
 def self_sign_license(

@@ -7,11 +7,12 @@ written when a licence is installed, and a licence without it is not accepted.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from oem_security.clock import NS_PER_SECOND
 from oem_security.errors import InputError, LicenseError
-from oem_security.files import read_bounded, write_atomic
+from oem_security.files import exclusive, read_bounded, write_atomic
 from oem_security.keys.key import Purpose
 from oem_security.keys.keyring import Keyring
 from oem_security.time_floor import TimeFloor
@@ -21,6 +22,7 @@ _WHAT = "licence state"
 _CONTEXT = b"oem-license-state-v1\n"
 _USE = "license-state"
 _MAX_BYTES = 4096
+_WAIT_S = 5.0
 _NAMES = (
     "floor",
     "candidate",
@@ -123,6 +125,15 @@ def write_state(path: Path, keyring: Keyring, state: LicenseState) -> None:
     body = _text(state).encode()
     mac = keyring.active(Purpose.DEVICE).mac_key(_USE).sign(_CONTEXT + body)
     write_atomic(path, body + b" " + mac.hex().encode() + b"\n", mode=0o600)
+
+
+def changing(path: Path) -> AbstractContextManager[None]:
+    """Hold the state alone while it is read, changed and written.
+
+    Raises:
+        StateError: Another process has held it for longer than that takes.
+    """
+    return exclusive(path.with_name(f"{path.name}.lock"), what=_WHAT, wait_s=_WAIT_S)
 
 
 def _state(text: str) -> LicenseState:

@@ -23,7 +23,7 @@ from oem_security.keys.keyring import Keyring
 from oem_security.license.guard import CapabilityGuard, Trust, expired
 from oem_security.license.opening import is_self_signed, open_license, read_license
 from oem_security.license.paths import LicensePaths
-from oem_security.license.state import LicenseState, read_state, write_state
+from oem_security.license.state import LicenseState, changing, read_state, write_state
 from oem_security.license.terms import Fallback, License
 from oem_security.values import replace
 
@@ -196,9 +196,15 @@ def _by_lease(
 def _remember(
     paths: LicensePaths, keyring: Keyring, before: LicenseState, after: LicenseState
 ) -> None:
-    if after != before:
+    if after == before:
+        return
+    with changing(paths.state):
         # another process may have installed something since: what it knows stays
         between = read_state(paths.state, keyring)
         if between is not None and between != before:
+            if before.lease.step < after.lease.step <= between.lease.step:
+                from oem_security.tokens.one_time import used_up
+
+                raise used_up()
             after = after.joined(between)
         write_state(paths.state, keyring, after)

@@ -94,9 +94,14 @@ def accept_totp(
         if hmac.compare_digest(expected.encode(), code.encode("utf-8", "replace")):
             matched = max(matched, step)
     if matched < 0 or matched <= last_step:
-        raise FingerprintError(
-            "the one-time password is wrong, too old, or was used already",
-            where="one-time password",
-            remedy="wait for the next one, and check the clock of this machine",
-        )
+        raise used_up()
     return matched
+
+
+def used_up() -> FingerprintError:
+    """Return the error of a one-time password that is not taken, or not taken again."""
+    return FingerprintError(
+        "the one-time password is wrong, too old, or was used already",
+        where="one-time password",
+        remedy="wait for the next one, and check the clock of this machine",
+    )
