@@ -55,18 +55,7 @@ class Vault:
     Example:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from oem_security.vault.content import (
-    KEY,
-    MAX_BYTES,
-    MAX_SECRET_BYTES,
-    MAX_SECRETS,
-    WHAT,
-    Content,
-    Sealed,
-    parse_vault,
-    )
-    from oem_security.vault.floor import highest_seen, read_floor, write_floor
-    from oem_security.vault.kdf import KdfParameters
+        >>> from oem_security.vault.kdf import KdfParameters
         >>> cheap = KdfParameters(19_456, 2, 1)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     vault = Vault.create(Path(folder) / "api.vault", "correct horse", cheap)
