@@ -230,10 +230,10 @@ def test_the_truth_of_the_skewed_case() -> None:
 
 def test_reduced_means_have_shorter_intervals() -> None:
     rng = np.random.default_rng(1)
-    plain = risk.simulated_mean(np.maximum(final(GBM, rng, 4_000) - 1, 0))
-    paired = risk.antithetic_mean(np.maximum(final(PAIRED, rng, 4_000) - 1, 0))
+    plain = risk.simulated_mean(np.maximum(final(GBM, rng, 4_000) - 1, 0), 0.999)
+    paired = risk.antithetic_mean(np.maximum(final(PAIRED, rng, 4_000) - 1, 0), 0.999)
     last = final(GBM, rng, 4_000)
-    controlled = risk.control_mean(np.maximum(last - 1, 0), last, GBM.mean(1.0))
+    controlled = risk.control_mean(np.maximum(last - 1, 0), last, GBM.mean(1.0), 0.999)
     assert paired.high - paired.low < 0.9 * (plain.high - plain.low)
     assert controlled.high - controlled.low < 0.5 * (plain.high - plain.low)
     for found in (plain, paired, controlled):
