@@ -11,9 +11,10 @@ import pytest
 
 import oem_tco
 from oem_daemon.bootstrap import Parts, check_site, compose
+from oem_daemon.cost_book import CostBook
 from oem_daemon.coverage import load_coverage, save_coverage
 from oem_daemon.errors import DecisionLogFailed, OrderRefused
-from oem_exec import KillState, OrderIntent, OrderState, Side
+from oem_exec import BookedFill, KillState, OrderIntent, OrderState, Outcome, Side
 from oem_risk import RiskReason, TradingState
 from oem_security import Keyring, read_journal, verify_journal
 from site_support import MadeSite, descriptor_of, make_site
@@ -116,6 +117,30 @@ async def test_an_order_whose_terms_never_reached_the_log_has_its_row_from_the_s
             kept = ("decision_id", "strategy", "scheduler", "venue", "currency", "status")
             assert all(getattr(row, at) == getattr(logged[name], at) for at in kept)
         await again.router.stop()
+
+
+async def test_a_fill_that_the_ledger_had_before_the_store_is_not_written_again(
+    parts: Parts,
+) -> None:
+    await cycle(parts, 40)
+    *stored, lost = parts.pipeline.history.fills()
+
+    class Behind:
+        """The store as it is when a process was killed between ledger and store."""
+
+        def outcomes(self) -> list[Outcome]:
+            return []
+
+        def fills(self) -> list[BookedFill]:
+            return stored
+
+    book = CostBook(parts.ledger, parts.log)
+    book.catch_up(book.behind(Behind()), Behind(), {})  # type: ignore[arg-type]
+    order = parts.pipeline.history.order(lost.fill.client_order_id)
+    book.filled(lost.fill, order, None)  # learnt again from the venue
+    rows = parts.ledger.rows()
+    assert len(rows.fills) == len(stored) + 1
+    assert rows.duplicate_fills == ()
 
 
 def intent(name: str, quantity: str, side: Side = Side.BUY) -> OrderIntent:

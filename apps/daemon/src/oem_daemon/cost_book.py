@@ -58,6 +58,7 @@ class CostBook:
         self._ledger = ledger
         self._log = log
         self._rows: dict[str, OrderRow] = {}
+        self._ahead: set[str] = set()  # fills whose row is older than their place in the store
 
     def announce(self, row: OrderRow) -> None:
         """Hand the terms of an order to the log; the router's own entry waits for them."""
@@ -90,8 +91,12 @@ class CostBook:
             self._rows[order.intent_id] = changed
 
     def filled(self, fill: Fill, order: Order, touch: BookSnapshot | None) -> None:
-        """Write a fill."""
-        self._ledger.record_fill(translate.fill_row(fill, order, touch))
+        """Write a fill, unless a process wrote it that was killed before the store had it."""
+        name = translate.fill_id(fill)
+        if name in self._ahead:
+            self._ahead.discard(name)
+        else:
+            self._ledger.record_fill(translate.fill_row(fill, order, touch))
 
     def sync(self) -> None:
         """Return once everything written is on disk."""
@@ -131,12 +136,16 @@ class CostBook:
         return written + self._restore_fills(history)
 
     def _restore_fills(self, history: OrderHistory) -> int:
-        known = self._ledger.fill_ids()
+        known = set(self._ledger.fill_ids())
         written = 0
         for fill, _ in history.fills():
-            if translate.fill_id(fill) not in known:
+            name = translate.fill_id(fill)
+            if name in known:
+                known.discard(name)
+            else:
                 self.filled(fill, history.order(fill.client_order_id), None)
                 written += 1
+        self._ahead = known
         return written
 
 
