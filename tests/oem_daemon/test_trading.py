@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -38,6 +39,16 @@ async def parts(made: MadeSite) -> AsyncIterator[Parts]:
 async def cycle(parts: Parts, count: int) -> None:
     for _ in range(count):
         await parts.pipeline.run_cycle()
+
+
+async def all_written(parts: Parts) -> None:
+    """Wait until what was learnt of the orders is in the log, then in the store."""
+    for _ in range(2_000):
+        stored = {order.client_order_id: order.state for order in parts.store.orders()}
+        if all(stored.get(o.client_order_id) is o.state for o in parts.router.orders()):
+            break
+        await asyncio.sleep(0.005)
+    await parts.log.append("test.written", {})
 
 
 async def test_every_decision_and_order_is_in_the_signed_log(made: MadeSite, parts: Parts) -> None:
@@ -206,6 +217,7 @@ async def test_a_full_disk_on_the_decision_log_stops_trading_and_says_so(made: M
     await parts.router.start()
     parts.pipeline.restore()
     await cycle(parts, 20)
+    await all_written(parts)
     orders = len(parts.router.orders())
     size = made.site.decision_log("paper").stat().st_size
     full = os.open("/dev/full", os.O_WRONLY)
