@@ -108,7 +108,7 @@ def test_bars_come_page_by_page_with_progress(venue: Exchange, tmp_path: Path) -
 
 
 def test_a_fetch_goes_on_where_the_venue_stopped_answering(venue: Exchange, tmp_path: Path) -> None:
-    good = venue.answer("/api/v3/klines", {"startTime": START_MS, "limit": 1_000})
+    good = venue.answer("/api/v3/klines", {"startTime": str(START_MS), "limit": "1000"})
     venue.asked.clear()
     venue.script = [good, *[(503, "{}")] * 6]
     waits = Waits()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+
+from loopback_http import answering
 
 FILTERS = [
     {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000", "tickSize": "0.01"},
@@ -51,7 +50,8 @@ class Exchange:
     asked: list[str] = field(default_factory=list)
     url: str = ""
 
-    def answer(self, path: str, query: dict[str, int]) -> tuple[int, str]:
+    def answer(self, path: str, asked: dict[str, str]) -> tuple[int, str]:
+        query = {name: int(value) for name, value in asked.items() if value.isdecimal()}
         if path.endswith("exchangeInfo"):
             symbols = [] if "dapi" in path else [PERP if "fapi" in path else SPOT]
             return 200, json.dumps({"symbols": symbols, "rateLimits": [], "timezone": "UTC"})
@@ -74,36 +74,5 @@ class Exchange:
 def exchange() -> Iterator[Exchange]:
     """Yield an exchange that listens on loopback."""
     served = Exchange()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            query = {k: int(v[0]) for k, v in parse_qs(parts.query).items() if v[0].isdecimal()}
-            status, body = served.answer(parts.path, query)
-            if status == 0:
-                self.connection.close()
-                return
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-            """Stay silent."""
-
-        def handle(self) -> None:
-            with contextlib.suppress(OSError, ValueError):
-                super().handle()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    served.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with answering(served.answer) as served.url:
         yield served
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

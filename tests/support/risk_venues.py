@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+
+from loopback_http import answering
 
 Bar = tuple[int, float, float, float, float, float]
 """Open time in milliseconds, open, high, low, close, volume."""
@@ -215,30 +214,10 @@ def venue_on_loopback(name: str) -> Iterator[Venue]:
     """Yield a venue that listens on loopback."""
     served = Venue(name)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-            status, found = served.answer(parts.path, query)
-            # who refuses at the gate speaks no dialect
-            body = json.dumps(found).encode() if status == 200 else b"<html>busy</html>"
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(path: str, query: dict[str, str]) -> tuple[int, str]:
+        status, found = served.answer(path, query)
+        # who refuses at the gate speaks no dialect
+        return status, json.dumps(found) if status == 200 else "<html>busy</html>"
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-            """Stay silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    served.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with answering(answer) as served.url:
         yield served
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -69,18 +69,7 @@ def sync_dir(directory: Path) -> None:
 
 def read_bounded(path: Path, max_bytes: int, *, what: str, remedy: str = "") -> bytes:
     """Read a regular file of at most `max_bytes`; devices, pipes and endless files are refused."""
-    try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC)
-    except FileNotFoundError:
-        raise InputError(
-            f"there is no {what}", where=str(path), remedy=remedy or "check the path"
-        ) from None
-    except OSError as error:
-        raise StorageError(
-            f"cannot read the {what}: {error.strerror}",
-            where=str(path),
-            remedy="check the path and its permissions",
-        ) from error
+    handle = _handle(path, what, remedy or "check the path")
     try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
@@ -133,18 +122,7 @@ def open_sized(path: Path) -> tuple[int, io.FileIO]:
         InputError: There is no such file, or it is a folder, a device or a pipe.
         StorageError: It cannot be read.
     """
-    try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(
-            "there is no such file", where=str(path), remedy="restore it or correct the path"
-        ) from None
-    except OSError as error:
-        raise StorageError(
-            f"the file cannot be read: {error.strerror or error}",
-            where=str(path),
-            remedy="check the path and its permissions",
-        ) from error
+    handle = _handle(path, "such file", "restore it or correct the path")
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode):
         os.close(handle)
@@ -154,6 +132,20 @@ def open_sized(path: Path) -> tuple[int, io.FileIO]:
             remedy="restore it or correct the path",
         )
     return found.st_size, io.FileIO(handle, "rb")
+
+
+def _handle(path: Path, what: str, remedy: str) -> int:
+    """Open for reading; a pipe that nobody writes into is not waited for."""
+    try:
+        return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"there is no {what}", where=str(path), remedy=remedy) from None
+    except OSError as error:
+        raise StorageError(
+            f"cannot be read: {error.strerror or error}",
+            where=str(path),
+            remedy="check the path and its permissions",
+        ) from error
 
 
 def require_regular(path: Path, *, what: str) -> None:
