@@ -71,6 +71,11 @@ def test_unsound_terms_are_refused_before_anything_is_written(
     assert not [kind for kind in kinds if kind.startswith("license")]
 
 
+def test_a_feature_granted_twice_is_named(trade: Trade) -> None:
+    with pytest.raises(LicenseError, match="on trial and for good: live"):
+        trade.issue(features=("live", "paper"), trial_features=("live",), trial_days=2)
+
+
 def test_a_capability_ends_with_the_licence_while_the_process_runs(trade: Trade) -> None:
     trade.licensed(features=("paper", "live"))
     guard = trade.verify()

@@ -63,7 +63,7 @@ class Verbs:
 
 
 def with_common_options(parser: argparse.ArgumentParser, run: Run) -> argparse.ArgumentParser:
-    """Add `--site` and `--json` to a parser and bind the function that runs it."""
+    """Add `--site` and `--json` to a parser, bind the function that runs it, and its own usage."""
     parser.add_argument(
         "--site",
         type=Path,
@@ -72,7 +72,7 @@ def with_common_options(parser: argparse.ArgumentParser, run: Run) -> argparse.A
         help="the site directory (default: $OEM_SITE, else the current directory)",
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, usage_of=parser)
     return parser
 
 

@@ -28,7 +28,9 @@ def run(argv: list[str]) -> int:
     verb = argv[at] if at < len(argv) and not argv[at].startswith("-") else ""
     parser = build_parser(only=f"{noun} {verb}".strip() if noun in NOUNS else "")
     try:
-        args = parser.parse_args(argv)
+        args, unknown = parser.parse_known_args(argv)
+        if unknown:  # argparse would show the usage of `oem` alone
+            args.usage_of.error(f"unrecognized arguments: {' '.join(unknown)}")
     except SystemExit as stop:
         return int(stop.code or 0)
     if args.site is None:

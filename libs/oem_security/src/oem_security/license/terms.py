@@ -74,10 +74,10 @@ class LicenseTerms:
         names = (self.profile, *self.features, *self.trial_features)
         if not self.features or not all(_WORD.fullmatch(name) for name in names):
             raise _unsound("a licence needs a profile and a feature, in lower-case words")
-        if len({*self.features, *self.trial_features}) != len(self.features) + len(
-            self.trial_features
-        ):
-            raise _unsound("a feature is named twice")
+        granted = (*self.features, *self.trial_features)
+        if len({*granted}) != len(granted):
+            twice = ", ".join(sorted({name for name in granted if granted.count(name) > 1}))
+            raise _unsound(f"granted twice, or both on trial and for good: {twice}")
         if bool(self.trial_features) != bool(self.trial_days):
             raise _unsound("a trial needs features and days")
         for name, value, low, high in (
