@@ -10,7 +10,7 @@ DEMO_SITE ?= demo-site
 # where it is set, every process would compile every module again: half of the time of `make test`
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test check format lock wheels bench faults docs clean debian
+.PHONY: help setup demo test coverage check format lock wheels bench faults docs clean debian
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,15 +25,17 @@ demo: setup ## the whole product once, in demo-site/ (DATA=DIR trades on recorde
 	@rm -rf $(DEMO_SITE) $(DEMO_SITE)-vendor
 	$(BIN)/oem demo --site $(DEMO_SITE) $(if $(DATA),--data $(DATA))
 
-# the libraries' own tests hold their coverage; measuring doubles what a test costs
-MEASURED := $(addprefix tests/,oem_security oem_risk oem_exec oem_tco oem_api reference)
-OTHERS := $(filter-out $(MEASURED) tests/support tests/benchmarks tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
-RUN_TESTS := $(BIN)/python -m pytest -m "not faults" -n 3 --dist worksteal
+# a file stays on one worker, with its fixtures; the longest files come first
+PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
 
-test: setup debian ## all tests but the long campaigns, with coverage
+test: setup debian ## all tests but the long campaigns
+	$(BIN)/python -m pytest -m "not faults" $(PARALLEL) $(PYTEST)
+
+# measuring more than doubles what a test costs: fewer examples, and none of the long ones
+coverage: setup debian ## what the libraries' own tests cover, held to its floor
 	rm -f .coverage .coverage.*
-	$(RUN_TESTS) $(OTHERS) $(PYTEST)
-	$(RUN_TESTS) --cov --cov-report= $(MEASURED) $(PYTEST)
+	OEM_HYPOTHESIS=brief $(BIN)/python -m pytest -m "not faults and not no_cover" $(PARALLEL) --cov --cov-report= \
+		$(addprefix tests/,oem_security oem_risk oem_exec oem_tco oem_api reference) $(PYTEST)
 	$(BIN)/python tools/coverage_gate.py
 
 check: setup ## format, lint, types, contracts, lock, wheels

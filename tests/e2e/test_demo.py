@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from cli_process import oem
+
 pytestmark = pytest.mark.e2e
-
-
-def oem(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "oem_cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=os.environ)
 
 
 @pytest.fixture(scope="module")
@@ -124,13 +118,3 @@ def test_bad_input_is_one_line_and_a_documented_code(
         assert len(errors) == 1
         assert ";" in errors[0]
         assert "Traceback" not in done.stderr
-
-
-@pytest.mark.realdata
-def test_the_demo_trades_on_recorded_bars(shared_data: Path, tmp_path: Path) -> None:
-    words = ("--paths", "100", "--bars", "90", "--data", shared_data, "--json")
-    done = oem("demo", "--site", tmp_path / "site", *words)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert result["synthetic_data"] is False
-    assert result["orders"] > 5

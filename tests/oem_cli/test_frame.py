@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cli_process import oem
 from oem_cli import run as run_module
 from oem_cli.exit_codes import ExitCode
 from oem_cli.nouns import NOUNS
@@ -20,19 +21,6 @@ from oem_cli.parser import Verbs, build_parser
 from oem_security.errors import Category, OemError
 
 HEAVY = ("pydantic", "cryptography", "numpy", "pandas", "grpc", "matplotlib", "ccxt", "asyncio")
-
-
-def oem(
-    *words: str, cwd: Path | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "oem_cli", *words],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, **environment},
-        timeout=60,
-    )
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from cli_process import oem
 from oem_cli.run import run
 from oem_security import Keyring, seal_file, verify_journal
 from site_support import MadeSite, edit_config, make_site
@@ -89,10 +88,7 @@ def test_a_forged_report_does_not_come_out_again_in_another_process(
     forged = tmp_path / "forged" / report.name
     forged.write_bytes(report.read_bytes().replace(b'"events": ', b'"events": 1', 1))
     seal_file(forged, Keyring.open(made.site.keys), media_type="application/json")
-    words = ["risk", "reproduce", str(forged), "--site", str(made.root), "--json"]
-    done = subprocess.run(
-        [sys.executable, "-m", "oem_cli", *words], capture_output=True, text=True, timeout=240
-    )
+    done = oem("risk", "reproduce", forged, "--site", made.root, "--json")
     assert done.returncode == 1, done.stderr
     differences = json.loads(done.stdout)["differences"]
     assert "events" in differences[0]

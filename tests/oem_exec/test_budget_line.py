@@ -123,6 +123,7 @@ def test_a_process_that_died_in_the_line_is_passed_over(tmp_path: Path) -> None:
     assert 0.2 < waited < 0.4
 
 
+@pytest.mark.no_cover
 def test_more_processes_than_places_are_all_served(tmp_path: Path) -> None:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
 

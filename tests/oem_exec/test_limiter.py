@@ -138,6 +138,7 @@ ATTEMPTS = 5
 """A busy machine asks too late and wastes what flowed meanwhile; the bound holds always."""
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("processes", [1, 3])
 async def test_the_venue_counts_97_percent_and_never_more_than_its_limit(
     tmp_path: Path, processes: int
@@ -160,6 +161,7 @@ def _served_in_turn(counted: Counted) -> bool:
     return len(counted.waits_s) >= 2 and min(counted.waits_s) <= 2 * fair_s
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("processes", [1, 3])
 @pytest.mark.parametrize("heavy", [0, HEAVY])
 def test_97_percent_flow_when_no_machine_stands_in_the_way(

@@ -16,6 +16,8 @@ from exec_virtual import LoopClock, VirtualLoop
 from exec_world import BOOK, FAST_VIRTUAL, RemoteVenue, World, act
 from oem_exec import OrderState, Side
 
+pytestmark = pytest.mark.no_cover
+
 Fault = tuple[str, str]
 ENDS = ("lives on", "killed", "power cut")
 

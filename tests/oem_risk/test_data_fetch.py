@@ -84,7 +84,7 @@ def fetch(
     told: list[tuple[int, int]] | None = None,
 ) -> TakenIn:
     return fetch_history(
-        CcxtHistory(name, url=venue.url),
+        CcxtHistory(name, url=venue.url, pause_s=0),
         request,
         folder,
         clock=clock or Still(),
@@ -256,6 +256,8 @@ def test_wrong_requests_are_refused() -> None:
         CcxtHistory("nowhere")
     with pytest.raises(DataProblem, match="not positive"):
         CcxtHistory("binance", timeout_s=0)
+    with pytest.raises(DataProblem, match="pause"):
+        CcxtHistory("binance", pause_s=-1)
 
 
 def test_the_command_fetches_into_a_folder(

@@ -46,7 +46,7 @@ def bar(at_ms: int) -> Bar:
 
 def fetch(venue: Venue, request: FetchRequest, folder: Path, waits: list[float]) -> TakenIn:
     clock: Clock = Still()
-    source = CcxtHistory(venue.name, url=venue.url)
+    source = CcxtHistory(venue.name, url=venue.url, pause_s=0)
     return fetch_history(source, request, folder, clock=clock, sleep=waits.append)
 
 

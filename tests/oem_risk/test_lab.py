@@ -115,6 +115,7 @@ def test_another_seed_gives_other_paths(bars: list[Bars], result) -> None:
     )
 
 
+@pytest.mark.no_cover
 def test_the_report_has_the_same_bytes_twice(result, tmp_path: Path) -> None:
     result = replace(result, profiles=result.profiles[:1])
     first = write_lab_report(result, tmp_path / "a", config_sha384="c")
@@ -339,6 +340,7 @@ def holds_nan(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
+@pytest.mark.no_cover
 @settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_prop_a_report_is_made_without_a_nan_or_refused_with_a_remedy(data: st.DataObject) -> None:

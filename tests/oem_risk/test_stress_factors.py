@@ -179,6 +179,7 @@ def test_a_small_limit_is_broken_along_the_covariance() -> None:
     )
 
 
+@pytest.mark.no_cover
 @settings(max_examples=25)
 @given(
     beta=st.floats(0.3, 2.0),

@@ -148,6 +148,7 @@ def _hold_a_seat(folder: Path, seats: int, go: Any, done: Any, found: Any) -> No
     done.wait()
 
 
+@pytest.mark.no_cover
 def test_seats_raced_for_by_many_processes_go_once_each(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     go, done, found = context.Event(), context.Event(), context.Queue()

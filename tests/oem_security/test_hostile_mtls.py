@@ -68,6 +68,7 @@ def test_an_authority_needs_a_name(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.no_cover
 def test_a_full_registry_refuses_and_stays_readable(authority: CertificateAuthority) -> None:
     authority.issue_client()
     held = authority.registry()

@@ -56,6 +56,7 @@ def cpu_s(number: int) -> float:
     return min(taken)
 
 
+@pytest.mark.no_cover
 def test_folding_a_registry_takes_time_in_proportion_to_its_length() -> None:
     assert cpu_s(6_000) < 10 * cpu_s(1_500)  # 4 times as many; quadratic would be 16
 

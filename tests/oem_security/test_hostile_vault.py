@@ -102,6 +102,7 @@ def test_a_backup_that_could_not_be_restored_is_not_made(tmp_path: Path) -> None
     assert not target.exists()
 
 
+@pytest.mark.no_cover
 def test_a_backup_of_very_many_files_is_restored(tmp_path: Path) -> None:
     root = site(tmp_path)
     for n in range(2_046):
@@ -117,6 +118,7 @@ def test_a_backup_of_very_many_files_is_restored(tmp_path: Path) -> None:
         backup_license(root, ["more"], tmp_path / "other", WORDS, parameters=CHEAP)
 
 
+@pytest.mark.no_cover
 def test_a_backup_as_large_as_one_may_be_is_restored(tmp_path: Path) -> None:
     root = site(tmp_path)
     (root / "more" / "large").write_bytes(os.urandom((8 << 20) - 100_000))

@@ -57,6 +57,7 @@ def trade(book: list[Snapshot], tracker: CoverageTracker, *, follow: bool) -> Co
     return tracker
 
 
+@pytest.mark.no_cover
 def test_intervals_that_follow_their_misses_cover_what_they_promise_on_a_real_book(
     book: list[Snapshot],
 ) -> None:

@@ -120,6 +120,7 @@ def test_a_report_validates_and_says_what_it_was_made_from(
     assert any(name.startswith("estimated (no schedule for a $venue$") for name in check.schedules)
 
 
+@pytest.mark.no_cover
 def test_rows_in_any_order_give_the_same_bytes(
     original: ReportPaths, keys: Keyring, tmp_path: Path
 ) -> None:

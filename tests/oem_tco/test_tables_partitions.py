@@ -147,6 +147,7 @@ def pool() -> ProcessPoolExecutor:
         yield executor
 
 
+@pytest.mark.no_cover
 def test_processes_and_a_cluster_give_the_same_bytes(
     pool: ProcessPoolExecutor, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from oem_risk.backtests.result import TestResult, require_counts
+from oem_risk.distributions import binomial_p_value, chi2_quantile, chi2_survival
 from oem_risk.errors import DataProblem
 from oem_risk.measures.estimate import share
 
@@ -48,14 +49,10 @@ def kupiec_exact(exceptions: int, observations: int, level: float = 0.99) -> Tes
     All outcomes that are no more likely than the one seen count (Sterne 1954), so that the size is
     held at every sample length, where the likelihood ratio's is not.
     """
-    from scipy.stats import binomtest
-
     require_counts(exceptions, observations)
     tail = 1 - share(level, "level")
-    found = binomtest(exceptions, observations, tail)
-    return TestResult(
-        "binomial", float(exceptions), float(found.pvalue), "exact", observations, exceptions
-    )
+    p_value = binomial_p_value(exceptions, observations, tail)
+    return TestResult("binomial", float(exceptions), p_value, "exact", observations, exceptions)
 
 
 def kupiec_region(
@@ -70,9 +67,7 @@ def kupiec_region(
         >>> kupiec_region(255, 0.99), kupiec_region(1000, 0.95)
         ((0, 7), (37, 65))
     """
-    from scipy.stats import chi2
-
-    limit = float(chi2.ppf(share(confidence, "confidence"), 1))
+    limit = chi2_quantile(share(confidence, "confidence"), 1)
     require_counts(0, observations)
     share(level, "level")
     expected = round(observations * (1 - level))
@@ -264,6 +259,4 @@ def _log_likelihood(rate: float, events: int, trials: int) -> float:
 
 
 def _chi2(statistic: float, degrees: int) -> float:
-    from scipy.stats import chi2
-
-    return float(chi2.sf(max(statistic, 0.0), degrees))
+    return chi2_survival(statistic, degrees)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from oem_risk.distributions import student_density, student_quantile
 from oem_risk.errors import DataProblem
 from oem_risk.measures.estimate import share
 from oem_risk.measures.tail import normal_tail, tail_weights
@@ -115,11 +116,9 @@ class StudentForecast:
         return -self.quantile(np.full(self.days, 1 - share(level, "level")))
 
     def es(self, level: float) -> Floats:
-        from scipy.stats import t
-
-        q, nu = float(t.ppf(level, self.degrees)), self.degrees
+        q, nu = student_quantile(level, self.degrees), self.degrees
         # McNeil, Frey, Embrechts 2015, example 2.15
-        each = float(t.pdf(q, nu)) / (1 - level) * (nu + q * q) / (nu - 1)
+        each = student_density(q, nu) / (1 - level) * (nu + q * q) / (nu - 1)
         return each * self.scale - self.mean
 
 

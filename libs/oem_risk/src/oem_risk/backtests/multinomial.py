@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oem_risk.backtests.result import TestResult
+from oem_risk.distributions import chi2_survival
 from oem_risk.errors import DataProblem
 from oem_risk.measures.estimate import sample, share
 
@@ -75,8 +76,6 @@ def multinomial_test(
 
 def multinomial_counts(counts: tuple[int, ...], level: float = 0.975) -> MultinomialTest:
     """Test from counts: days that exceeded none of the levels, only the first, and so on."""
-    from scipy.stats import chi2
-
     seen = np.asarray(counts, dtype=np.float64)
     if seen.ndim != 1 or seen.size < 2 or (seen < 0).any() or seen.sum() < 1:
         raise DataProblem(
@@ -100,12 +99,12 @@ def multinomial_counts(counts: tuple[int, ...], level: float = 0.975) -> Multino
         return TestResult(name, value, p, method, int(n), exceeded)
 
     return MultinomialTest(
-        result("multinomial Pearson", statistic, float(chi2.sf(statistic, degrees)),
+        result("multinomial Pearson", statistic, chi2_survival(statistic, degrees),
                f"asymptotic, chi-squared({degrees})"),
         result("multinomial Nass", scale * statistic,
-               float(chi2.sf(scale * statistic, scale * degrees)),
+               chi2_survival(scale * statistic, scale * degrees),
                f"asymptotic, chi-squared({scale * degrees:.3f})"),
-        result("multinomial likelihood ratio", ratio, float(chi2.sf(ratio, 2)),
+        result("multinomial likelihood ratio", ratio, chi2_survival(ratio, 2),
                "asymptotic, chi-squared(2)"),
         tuple(int(c) for c in counts),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oem_risk.backtests.result import require_counts
+from oem_risk.distributions import binomial_probability, normal_quantile
 from oem_risk.errors import DataProblem
 from oem_risk.measures.estimate import share
 
@@ -61,11 +62,9 @@ def traffic_light(exceptions: int, observations: int = 250, level: float = 0.99)
         >>> [traffic_light(n).zone.value for n in (4, 5, 9, 10)]
         ['green', 'yellow', 'yellow', 'red']
     """
-    from scipy.stats import binom
-
     require_counts(exceptions, observations)
     tail = 1 - share(level, "level")
-    cumulative = float(binom.cdf(exceptions, observations, tail))
+    cumulative = binomial_probability(exceptions, observations, tail)
     return TrafficLight(exceptions, observations, cumulative, _zone(cumulative), "exact, binomial")
 
 
@@ -91,8 +90,6 @@ def traffic_light_overlapping(
         simulations: Histories simulated.
         seed: Of the simulation; the same seed gives the same answer.
     """
-    from scipy.stats import norm
-
     require_counts(exceptions, observations)
     if horizon < 1 or simulations < 100:
         raise DataProblem(
@@ -100,7 +97,7 @@ def traffic_light_overlapping(
             where="horizon",
             remedy="give at least 1 day and 100 simulations",
         )
-    limit = float(norm.ppf(1 - share(level, "level"))) * np.sqrt(horizon)
+    limit = normal_quantile(1 - share(level, "level")) * np.sqrt(horizon)
     rng = np.random.default_rng(seed)
     at_most = done = 0
     while done < simulations:

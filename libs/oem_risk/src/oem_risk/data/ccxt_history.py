@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,19 +31,29 @@ class CcxtHistory:
         url: Address to ask instead of the venue's own, such as that of a proxy or of an imitation
             exchange on loopback; paths stay as they are.
         timeout_s: Longest wait for one answer, seconds, > 0.
+        pause_s: Least time between two requests, seconds, >= 0; None for the venue's own limit, as
+            ccxt knows it. One's own proxy may need less.
 
     Raises:
-        DataProblem: ccxt is not installed, knows no such exchange, or the time-out is not positive.
+        DataProblem: ccxt is not installed, knows no such exchange, or a time is out of its range.
     """
 
-    def __init__(self, venue: str, *, url: str = "", timeout_s: float = 20.0) -> None:
+    def __init__(
+        self, venue: str, *, url: str = "", timeout_s: float = 20.0, pause_s: float | None = None
+    ) -> None:
         if not timeout_s > 0:
             raise DataProblem(
                 "the time-out is not positive", where="timeout_s", remedy="give some seconds"
             )
+        if pause_s is not None and not 0 <= pause_s < math.inf:
+            raise DataProblem(
+                "the pause is not a time", where="pause_s", remedy="give seconds, or None"
+            )
         single = single_exchange(venue)
         self._errors = single.errors
-        settings = {"enableRateLimit": True, "timeout": int(timeout_s * 1000)}
+        settings: dict[str, object] = {"enableRateLimit": True, "timeout": int(timeout_s * 1000)}
+        if pause_s is not None:
+            settings["rateLimit"] = pause_s * 1000
         self._exchange: Any = single.exchange(settings)
         if url:
             self._exchange.urls["api"] = _moved(self._exchange.urls["api"], url.rstrip("/"))

@@ -21,6 +21,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from oem_risk.distributions import normal_density, normal_quantile
 from oem_risk.errors import DataProblem
 from oem_risk.measures.estimate import Estimate, Floats, share, varying
 from oem_risk.measures.tail import ES_CONVENTION, VAR_CONVENTION
@@ -63,13 +64,11 @@ def cornish_fisher_z(z: float, skew: Floats, excess: Floats) -> Floats:
 
 
 def _estimate(returns: ArrayLike, level: float, confidence: float, *, es: bool) -> Estimate:
-    from scipy.stats import norm
-
     gains = varying(returns, least=10)
     n = gains.size
-    z = float(norm.ppf(1 - share(level, "level")))
-    density = float(norm.pdf(z)) / (1 - level)
-    deviate = float(norm.ppf((1 + share(confidence, "confidence")) / 2))
+    z = normal_quantile(1 - share(level, "level"))
+    density = normal_density(z) / (1 - level)
+    deviate = normal_quantile((1 + share(confidence, "confidence")) / 2)
     # the measure moves and stretches with the sample: four powers of standard numbers suffice
     mean, deviation = float(gains.mean()), float(gains.std())
     scaled = (gains - mean) / deviation

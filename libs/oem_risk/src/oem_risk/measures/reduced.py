@@ -15,6 +15,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from oem_risk.distributions import student_quantile
 from oem_risk.errors import DataProblem
 from oem_risk.measures.estimate import Estimate, Floats, finite, sample, share
 from oem_risk.paths.gbm import controlled_mean
@@ -83,9 +84,7 @@ def _error(column: Floats) -> float:
 def _estimate(
     column: Floats, mean: float, error: float, degrees: int, confidence: float, how: str
 ) -> Estimate:
-    from scipy.stats import t
-
-    reach = float(t.ppf(0.5 + share(confidence, "confidence") / 2, degrees)) * error
+    reach = student_quantile(0.5 + share(confidence, "confidence") / 2, degrees) * error
     return Estimate(
         mean, mean - reach, mean + reach, confidence, f"Student's t{how}",
         "mean over simulated paths", int(np.size(column)),

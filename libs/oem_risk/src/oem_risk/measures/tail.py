@@ -14,6 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from oem_risk.distributions import (
+    noncentral_t_quantile,
+    normal_density,
+    normal_probability,
+    normal_quantile,
+)
 from oem_risk.errors import DataProblem
 from oem_risk.measures.estimate import (
     Estimate,
@@ -107,10 +113,8 @@ def normal_var(returns: ArrayLike, level: float = 0.99, confidence: float = 0.95
 
     The interval is exact for normal samples (non-central t; Hahn, Meeker 1991, 4.4).
     """
-    from scipy.stats import norm
-
     gains = varying(returns)
-    z = float(norm.ppf(share(level, "level")))
+    z = normal_quantile(share(level, "level"))
     return _normal(gains, z, confidence, VAR_CONVENTION.format(level=level))
 
 
@@ -140,12 +144,10 @@ def normal_tail(level: float, mean: float = 0.0, deviation: float = 1.0) -> Tail
         >>> round(tail.var, 6), round(tail.es, 6)
         (2.326348, 2.665214)
     """
-    from scipy.stats import norm
-
     finite(mean, "mean")
     finite(deviation, "deviation", above=0.0)
-    z = float(norm.ppf(share(level, "level")))
-    density = float(norm.pdf(z)) / (1 - level)
+    z = normal_quantile(share(level, "level"))
+    density = normal_density(z) / (1 - level)
     return Tail(z * deviation - mean, density * deviation - mean)
 
 
@@ -166,16 +168,14 @@ def lognormal_tail(
         >>> round(tail.var, 4), round(tail.es, 4)
         (69.5223, 73.9831)
     """
-    from scipy.stats import norm
-
     for name, value in (("price", price), ("volatility", volatility), ("horizon", horizon)):
         if not math.isfinite(value) or value <= 0:
             raise DataProblem(f"{name} is {value}", where=name, remedy="give a number above 0")
     finite(drift, "drift")
-    z = float(norm.ppf(1 - share(level, "level")))
+    z = normal_quantile(1 - share(level, "level"))
     spread = volatility * math.sqrt(horizon)
     quantile = price * math.exp((drift - volatility**2 / 2) * horizon + spread * z)
-    mean = price * math.exp(drift * horizon) * float(norm.cdf(z - spread)) / (1 - level)
+    mean = price * math.exp(drift * horizon) * normal_probability(z - spread) / (1 - level)
     return Tail(price - quantile, price - mean)
 
 
@@ -251,14 +251,13 @@ def tail_count(n: int, level: float) -> float:
 
 
 def _normal(gains: Floats, factor: float, confidence: float, convention: str) -> Estimate:
-    from scipy.stats import nct
-
     n = gains.size
     mean, deviation = float(gains.mean()), float(gains.std(ddof=1))
     rest = (1 - share(confidence, "confidence")) / 2
     root = math.sqrt(n)
     low, high = (
-        float(nct.ppf(p, n - 1, factor * root)) / root * deviation - mean for p in (rest, 1 - rest)
+        noncentral_t_quantile(p, n - 1, factor * root) / root * deviation - mean
+        for p in (rest, 1 - rest)
     )
     return Estimate(
         factor * deviation - mean, low, high, confidence, "non-central t, exact if normal",
