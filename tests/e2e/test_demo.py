@@ -105,6 +105,9 @@ def test_bad_input_is_one_line_and_a_documented_code(
 ) -> None:
     for words, code in (
         (("demo", "--site", demo[0]), 8),
+        (("demo", "--site", tmp_path / "new", "--bars", "59"), 3),
+        (("demo", "--site", tmp_path / "new", "--paths", "99"), 3),
+        (("demo", "--site", tmp_path / "new", "--data", tmp_path / "nowhere"), 3),
         (("verify", "--site", tmp_path), 3),
         (("verify", "--site", demo[0], tmp_path / "nothing"), 3),
         (("config", "validate", "--site", tmp_path), 3),
@@ -118,3 +121,4 @@ def test_bad_input_is_one_line_and_a_documented_code(
         assert len(errors) == 1
         assert ";" in errors[0]
         assert "Traceback" not in done.stderr
+    assert not (tmp_path / "new").exists()

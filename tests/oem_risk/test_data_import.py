@@ -175,7 +175,6 @@ def test_ccxt_candles_are_read(formats: Path) -> None:
     assert (bars.venue, bars.symbol, len(bars), bars.close[-1]) == ("ftx", "FTT/USD", 1089, 29.48)
 
 
-@pytest.mark.no_cover
 def test_hftbacktest_recordings_give_trades_quotes_and_books(
     formats: Path, shared_data: Path
 ) -> None:

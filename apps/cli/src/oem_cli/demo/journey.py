@@ -11,6 +11,7 @@ from oem_cli.demo.observe import Observed, cycles_done, observe, refusals
 from oem_cli.demo.process import DaemonProcess
 from oem_cli.exit_codes import ExitCode
 from oem_cli.output import Output, table
+from oem_daemon.config.model import LEAST_BARS
 from oem_daemon.lab import LabFiles, run_site_lab
 from oem_daemon.provision import (
     Vendor,
@@ -23,7 +24,7 @@ from oem_daemon.provision import (
 from oem_daemon.site import Site
 from oem_risk import Verdict
 from oem_risk.lab.settings import LEAST_PATHS
-from oem_security import AuditReport, Keyring, audit_site
+from oem_security import AuditReport, InputError, Keyring, audit_site
 from oem_security.clock import rfc3339
 
 OPERATOR = "demo-operator"
@@ -46,9 +47,33 @@ class DemoOptions:
     paths: int
     seed: int
 
+    def require_sound(self) -> None:
+        """Refuse what a later step would refuse, before anything is made.
+
+        Raises:
+            InputError: A number is out of its range, or the folder is none.
+        """
+        for name, value, least in (
+            ("bars", self.bars, LEAST_BARS),
+            ("paths", self.paths, LEAST_PATHS),
+        ):
+            if value < least:
+                raise InputError(
+                    f"{value} {name} are too few",
+                    where=f"--{name}",
+                    remedy=f"give at least {least}",
+                )
+        if self.data is not None and not self.data.is_dir():
+            raise InputError(
+                "there is no such folder",
+                where=str(self.data),
+                remedy="name a folder that holds venue_SYMBOL_timeframe.parquet files",
+            )
+
 
 def run_demo(site: Site, options: DemoOptions, out: Output) -> ExitCode:
     """Run every step on a fresh site; returns the exit code."""
+    options.require_sound()
     started = time.monotonic()
     vendor = Vendor(site.root.with_name(site.root.name + "-vendor"))
     token = _provision(site, vendor, out)
