@@ -13,7 +13,8 @@ from oem_daemon.scheduler import MultiStrategyScheduler, Slot
 from oem_daemon.strategies import MeanReversion, Strategy, Trend
 from oem_exec import Instrument, Side
 from oem_risk import order_parts, shipped_profile, sized_exposure
-from oem_risk.lab.simulate import Market, Plan, strategy_targets
+from oem_risk.lab.plan import Market, Plan
+from oem_risk.lab.simulate import strategy_targets
 from oem_risk.lab.trade import trade
 
 D = Decimal

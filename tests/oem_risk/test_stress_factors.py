@@ -30,7 +30,7 @@ from oem_risk import (
     shipped_scenarios,
     synthetic_bars,
 )
-from oem_risk.stress.factors import shocked, shocked_many
+from oem_risk.stress.shock import shocked, shocked_many
 
 FREE = Haircut(coefficient=0.0)
 PROFILE = shipped_profile("balanced")

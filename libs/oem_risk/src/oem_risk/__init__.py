@@ -94,11 +94,11 @@ if TYPE_CHECKING:
     )
     from oem_risk.lab.backtest import VarBacktest, backtest_paths
     from oem_risk.lab.executors import lab_executor
+    from oem_risk.lab.plan import LabStrategy
     from oem_risk.lab.report import report_json, write_lab_report
     from oem_risk.lab.result import LabResult, LimitUse, ProfileResult, StressedPaths
     from oem_risk.lab.run import run_lab
     from oem_risk.lab.settings import LabSettings, settings_from
-    from oem_risk.lab.simulate import LabStrategy
     from oem_risk.lab.verdict import (
         ProbabilityGate,
         Verdict,
@@ -196,17 +196,7 @@ if TYPE_CHECKING:
         shipped_stress,
         stress_from,
     )
-    from oem_risk.stress.factors import (
-        FactorModel,
-        FactorShock,
-        Haircut,
-        Holding,
-        PositionShock,
-        ShockResult,
-        apply_shock,
-        fit_factors,
-        market_factors,
-    )
+    from oem_risk.stress.factors import FactorModel, fit_factors, market_factors
     from oem_risk.stress.fills import FillModel, LinearBook, ManyFills, sell_each
     from oem_risk.stress.replay import HistoricalReplay, ReplayResult, run_replay
     from oem_risk.stress.reverse import (
@@ -221,6 +211,14 @@ if TYPE_CHECKING:
         StressScenario,
         run_stress,
         shipped_scenarios,
+    )
+    from oem_risk.stress.shock import (
+        FactorShock,
+        Haircut,
+        Holding,
+        PositionShock,
+        ShockResult,
+        apply_shock,
     )
     from oem_risk.stress.suite import (
         ProfileStress,
@@ -238,12 +236,12 @@ _EXPORTS = {
     "mildest_scenario": ".stress.reverse",
     "reverse_stress": ".stress.reverse",
     "FactorModel": ".stress.factors",
-    "FactorShock": ".stress.factors",
-    "Haircut": ".stress.factors",
-    "Holding": ".stress.factors",
-    "PositionShock": ".stress.factors",
-    "ShockResult": ".stress.factors",
-    "apply_shock": ".stress.factors",
+    "FactorShock": ".stress.shock",
+    "Haircut": ".stress.shock",
+    "Holding": ".stress.shock",
+    "PositionShock": ".stress.shock",
+    "ShockResult": ".stress.shock",
+    "apply_shock": ".stress.shock",
     "fit_factors": ".stress.factors",
     "market_factors": ".stress.factors",
     "HistoricalReplay": ".stress.replay",
@@ -400,7 +398,7 @@ _EXPORTS = {
     "LabResult": ".lab.result",
     "StressedPaths": ".lab.result",
     "LabSettings": ".lab.settings",
-    "LabStrategy": ".lab.simulate",
+    "LabStrategy": ".lab.plan",
     "LinearBook": ".stress.fills",
     "ManyFills": ".stress.fills",
     "sell_each": ".stress.fills",

@@ -72,8 +72,9 @@ if TYPE_CHECKING:
     from oem_tco.ledger.rows import FillRow, OrderRow
     from oem_tco.ledger.shortfall import Shortfall, shortfall
     from oem_tco.ledger.store import CostLedger, LedgerRows, read_ledger
+    from oem_tco.pretrade.cost_estimate import CostEstimate, CostPart
     from oem_tco.pretrade.coverage import CoverageTracker, realised_cost_bps
-    from oem_tco.pretrade.estimate import CostEstimate, CostPart, EstimateModel, estimate
+    from oem_tco.pretrade.estimate import EstimateModel, estimate
     from oem_tco.pretrade.market import MarketView, OrderQuery
     from oem_tco.report.audit import write_decision_report, write_incident_report
     from oem_tco.report.cost_pdf import CostReading, read_costs
@@ -182,7 +183,8 @@ _EXPORTS = {
         ".ledger.shortfall": "Shortfall shortfall",
         ".ledger.store": "CostLedger LedgerRows read_ledger",
         ".pretrade.coverage": "CoverageTracker realised_cost_bps",
-        ".pretrade.estimate": "CostEstimate CostPart EstimateModel estimate",
+        ".pretrade.cost_estimate": "CostEstimate CostPart",
+        ".pretrade.estimate": "EstimateModel estimate",
         ".pretrade.market": "MarketView OrderQuery",
         ".report.audit": "write_decision_report write_incident_report",
         ".report.cost_pdf": "CostReading read_costs",

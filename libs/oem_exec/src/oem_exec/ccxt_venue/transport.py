@@ -43,7 +43,8 @@ def send_directly(exchange: Any) -> None:
         sent = exchange.prepare_request_headers(headers)
         limit_s = exchange.timeout / 1000
         if timeout.total != limit_s:
-            timeout = aiohttp.ClientTimeout(total=limit_s, sock_connect=limit_s, sock_read=limit_s)
+            # ccxt sets the same limit for connecting and for each read: two timers that never ring
+            timeout = aiohttp.ClientTimeout(total=limit_s)
         try:
             async with exchange.session.request(
                 method,

@@ -12,18 +12,10 @@ from oem_risk.data.quality import QualityReport, QualityVerdict
 from oem_risk.data.quality_bars import check_bars
 from oem_risk.errors import LabProblem
 from oem_risk.lab.backtest import backtest_paths
+from oem_risk.lab.plan import LabStrategy, Market, Plan, StressPlan
 from oem_risk.lab.result import LabResult, ProfileResult, StressedPaths
 from oem_risk.lab.settings import LabSettings
-from oem_risk.lab.simulate import (
-    Enough,
-    LabStrategy,
-    Market,
-    PathResults,
-    Plan,
-    Progress,
-    StressPlan,
-    simulate,
-)
+from oem_risk.lab.simulate import Enough, PathResults, Progress, simulate
 from oem_risk.lab.stressed import StressBooks
 from oem_risk.lab.verdict import (
     ProbabilityGate,

@@ -12,9 +12,9 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from oem_risk.errors import LabProblem
-from oem_risk.stress.factors import FactorShock
 from oem_risk.stress.replay import HistoricalReplay
 from oem_risk.stress.scenario import StressScenario, shipped_scenarios
+from oem_risk.stress.shock import FactorShock
 from oem_security.files import read_bounded
 
 _MAX_BYTES = 1024 * 1024

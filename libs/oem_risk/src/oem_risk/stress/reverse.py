@@ -19,16 +19,10 @@ from numpy.typing import NDArray
 from oem_risk.errors import LabProblem
 from oem_risk.lab.verdict import Verdict
 from oem_risk.limits.profile import RiskProfile
-from oem_risk.stress.factors import (
-    FactorModel,
-    Haircut,
-    Holding,
-    ShockResult,
-    shocked,
-    shocked_many,
-)
+from oem_risk.stress.factors import FactorModel
 from oem_risk.stress.fills import FillModel
 from oem_risk.stress.scenario import StressScenario, run_stress
+from oem_risk.stress.shock import Haircut, Holding, ShockResult, shocked, shocked_many
 
 Floats = NDArray[np.float64]
 Excess = Callable[[Floats], Floats]

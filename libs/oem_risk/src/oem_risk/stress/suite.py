@@ -13,14 +13,7 @@ from oem_risk.errors import DataProblem
 from oem_risk.lab.verdict import Verdict
 from oem_risk.limits.profile import RiskProfile
 from oem_risk.stress.book import StressBook
-from oem_risk.stress.factors import (
-    FactorModel,
-    FactorShock,
-    Holding,
-    ShockResult,
-    apply_shock,
-    market_factors,
-)
+from oem_risk.stress.factors import FactorModel, market_factors
 from oem_risk.stress.fills import FillModel, Floats
 from oem_risk.stress.replay import ReplayResult, run_replay
 from oem_risk.stress.reverse import (
@@ -31,6 +24,7 @@ from oem_risk.stress.reverse import (
     reverse_stress,
 )
 from oem_risk.stress.scenario import StressResult, run_stress
+from oem_risk.stress.shock import FactorShock, Holding, ShockResult, apply_shock
 
 FACTORS = "factor shocks and reverse stress"
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from oem_tco.jsontext import number_text
-from oem_tco.pretrade.estimate import CostEstimate
+from oem_tco.pretrade.cost_estimate import CostEstimate
 from oem_tco.terms import Side
 
 

@@ -13,7 +13,7 @@ from oem_tco.decision.orchestrator import Decision, DecisionOrchestrator, best_o
 from oem_tco.decision.policy import DecisionPolicy
 from oem_tco.errors import ReplayError
 from oem_tco.jsontext import number_text
-from oem_tco.pretrade.estimate import CostEstimate
+from oem_tco.pretrade.cost_estimate import CostEstimate
 
 STEP = "decision.step"
 CHOICE = "decision.choice"

@@ -20,7 +20,7 @@ from oem_tco.decision.orchestrator import Decision, DecisionOrchestrator, Reason
 from oem_tco.decision.policy import ComplianceRules, DecisionPolicy, Thresholds
 from oem_tco.decision.record import ReplayResult, choice_records, replay
 from oem_tco.decision.rules import is_open
-from oem_tco.pretrade.estimate import CostEstimate
+from oem_tco.pretrade.cost_estimate import CostEstimate
 from oem_tco.terms import Side
 
 _HOUR_NS = 3_600 * 10**9

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from oem_tco.errors import InputError
-from oem_tco.pretrade.estimate import CostEstimate, EstimateModel
+from oem_tco.pretrade.cost_estimate import CostEstimate
+from oem_tco.pretrade.estimate import EstimateModel
 from oem_tco.terms import Side
 
 MINIMUM = 30
