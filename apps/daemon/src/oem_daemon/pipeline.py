@@ -12,6 +12,7 @@ import oem_tco
 from oem_daemon import translate
 from oem_daemon.choice import Chooser, Terms
 from oem_daemon.cost_book import CostBook
+from oem_daemon.costed_fill import CostedFill, fee_in_quote, fill_costs
 from oem_daemon.decision_log import DecisionLog
 from oem_daemon.events import Event, EventHub
 from oem_daemon.history import OrderHistory
@@ -54,15 +55,6 @@ class Decided:
     inputs: oem_tco.DecisionInputs
     decision: oem_tco.Decision
     order_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class CostedFill:
-    """A fill, its order, and the basis points it cost by component."""
-
-    fill: Fill
-    order: Order
-    costs: tuple[tuple[oem_tco.Component, float], ...]
 
 
 class TradePipeline:
@@ -273,7 +265,7 @@ class TradePipeline:
             return
         if (order.venue, order.intent.quantity) != (made.venue, made.quantity):
             return  # the estimate was of the whole at the chosen venue
-        fills = [(f.price, f.quantity, self._fee_in_quote(f)) for f in order.fills]
+        fills = [(f.price, f.quantity, self._fee(f)) for f in order.fills]
         cost = oem_tco.realised_cost_bps(made.side, made.reference_price, fills)
         self.coverage.observe(estimate, cost, at_ns=made.decision_time_ns)
         self._metrics.coverage.set(self.coverage.coverage().share)
@@ -386,24 +378,15 @@ class TradePipeline:
     def _hold(self, fill: Fill, strategy: str) -> Decimal:
         """Book a fill to the portfolio and its strategy; returns its fee in quote units."""
         quantity = fill.quantity if fill.side is Side.BUY else -fill.quantity
-        fee = self._fee_in_quote(fill)
+        fee = self._fee(fill)
         # a venue that takes its fee from what was traded leaves less of it
         taken = fill.fee if fill.fee_asset == fill.symbol.split("/")[0] else Decimal(0)
         self.portfolio.apply_fill(fill.symbol, quantity, fill.price, fee, taken)
         self._scheduler.book_fill(strategy, fill.symbol, quantity - taken)
         return fee
 
-    def _fee_in_quote(self, fill: Fill) -> Decimal:
-        """Return a fee in the quote currency; one paid in a third asset as the schedule has it."""
-        base, quote = fill.symbol.split("/")
-        if fill.fee_asset in (quote, "") or not fill.fee:
-            return fill.fee
-        if fill.fee_asset == base:
-            return fill.fee * fill.price
-        liquidity = oem_tco.Liquidity(fill.liquidity.value)
-        venue = self.terms.schedule_of(fill.venue)
-        rate = self._fees.commission(venue, "spot", liquidity, fill.time_ns, symbol=fill.symbol)
-        return rate.rate * fill.notional
+    def _fee(self, fill: Fill) -> Decimal:
+        return fee_in_quote(fill, self.terms, self._fees)
 
     async def _look(self, symbol: str) -> BookSnapshot | None:
         """Remember the book as it stands, for what orders resting in it will have met."""
@@ -419,27 +402,3 @@ class TradePipeline:
         for symbol, position in self.portfolio.positions.items():
             self._metrics.position.labels(symbol).set(float(position.notional))
         self._events.publish(Event("risk", self.portfolio, self._clock.now_ns()))
-
-
-def fill_costs(
-    fill: Fill, touch: BookSnapshot | None, fee: Decimal
-) -> tuple[tuple[oem_tco.Component, float], ...]:
-    """Return what one fill cost against the mid it met, in basis points of its notional.
-
-    Args:
-        fill: The fill.
-        touch: The book just before it; None where nobody looked, and only the fee is known.
-        fee: Its fee in the quote currency.
-    """
-    fees = (oem_tco.Component.FEES, float(fee / fill.notional * 10_000))
-    if touch is None:
-        return (fees,)
-    sign = 1 if fill.side.value == "buy" else -1
-    mid = translate.mid(touch)
-    best = touch.asks[0][0] if sign > 0 else touch.bids[0][0]
-    scale = Decimal(10_000) / mid
-    return (
-        (oem_tco.Component.SPREAD, float(sign * (best - mid) * scale)),
-        (oem_tco.Component.IMPACT_TEMPORARY, float(sign * (fill.price - best) * scale)),
-        fees,
-    )

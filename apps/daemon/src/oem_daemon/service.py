@@ -17,11 +17,12 @@ from oem_api.server import TradingServiceServicer
 from oem_api.text import enum_of, enum_text
 from oem_daemon.auth import Caller, Gatekeeper, refuse
 from oem_daemon.config.model import CoreConfig
+from oem_daemon.costed_fill import CostedFill
 from oem_daemon.decision_log import DecisionLog
 from oem_daemon.events import Event, EventHub
 from oem_daemon.license_watch import LicenseWatch
 from oem_daemon.paging import page_of, page_size, place_of, token_of
-from oem_daemon.pipeline import CostedFill, Decided, TradePipeline
+from oem_daemon.pipeline import Decided, TradePipeline
 from oem_daemon.scheduler import OPERATOR
 from oem_daemon.views import decision_view, fill_view, order_view, risk_view
 from oem_exec import (

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from oem_api import pb
 from oem_api.text import enum_of
-from oem_daemon.pipeline import CostedFill, Decided
+from oem_daemon.costed_fill import CostedFill
+from oem_daemon.pipeline import Decided
 from oem_daemon.portfolio import Portfolio
 from oem_daemon.risk_gate import RiskGate
 from oem_exec import Order
