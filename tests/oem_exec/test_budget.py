@@ -8,24 +8,35 @@ from pathlib import Path
 
 import pytest
 
+from exec_virtual import VirtualLoop
 from oem_exec import BadSettings, Limit, SharedBudgets
 
 LIMIT = Limit("weight", 600, 2.0)
 
 
-async def test_cancels_go_before_everything_else(tmp_path: Path) -> None:
-    budgets = SharedBudgets(tmp_path, {"v": (Limit("orders", 20, 1.0),)})
+def test_cancels_go_before_everything_else(tmp_path: Path) -> None:
     order: list[str] = []
 
-    async def one(name: str, urgent: bool) -> None:
-        await budgets.acquire("v", {"orders": 1}, urgent=urgent)
-        order.append(name)
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        budgets = SharedBudgets(
+            tmp_path,
+            {"v": (Limit("orders", 20, 1.0),)},
+            monotonic_ns=lambda: 10**15 + int(loop.time() * 1e9),
+        )
 
-    tasks = [asyncio.create_task(one(f"order{i}", False)) for i in range(6)]
-    await asyncio.sleep(0.01)
-    tasks.append(asyncio.create_task(one("cancel", True)))
-    await asyncio.gather(*tasks)
-    budgets.close()
+        async def one(name: str, urgent: bool) -> None:
+            await budgets.acquire("v", {"orders": 1}, urgent=urgent)
+            order.append(name)
+
+        tasks = [asyncio.create_task(one(f"order{i}", False)) for i in range(6)]
+        await asyncio.sleep(0.01)
+        tasks.append(asyncio.create_task(one("cancel", True)))
+        await asyncio.gather(*tasks)
+        budgets.close()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(run())
     assert order.index("cancel") <= 2, order
 
 

@@ -151,7 +151,7 @@ async def test_a_write_under_way_when_the_store_closes_is_done_and_answered(
     writing = asyncio.create_task(store.set_kill_switch(halted))
     await asyncio.sleep(0)
     store.close()
-    await asyncio.wait_for(writing, 2)
+    await asyncio.wait_for(writing, 30)
     with SqliteOrderStore.open(path) as again:
         assert again.kill_switch() == halted
 

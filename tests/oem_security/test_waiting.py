@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -22,10 +22,10 @@ from oem_security import (
 async def test_a_caller_who_stops_waiting_does_not_stop_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = os.fdatasync
+    real, given_up = os.fdatasync, threading.Event()
 
     def slow(handle: int) -> None:
-        time.sleep(0.1)
+        given_up.wait(timeout=30)
         real(handle)
 
     keyring = Keyring.create(tmp_path / "keys")
@@ -38,7 +38,8 @@ async def test_a_caller_who_stops_waiting_does_not_stop_the_journal(
     with pytest.raises(asyncio.CancelledError):
         await waiting
     await asyncio.sleep(0.02)  # the cancellation reaches the journal's future
-    receipt = journal.submit("stayed", {}).result(timeout=5)
+    given_up.set()
+    receipt = journal.submit("stayed", {}).result(timeout=30)
     assert receipt.seq == 2
     journal.close()
     assert verify_journal(path, keyring, strict=True).kinds["left"] == 1
