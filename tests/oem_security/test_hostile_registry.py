@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +19,8 @@ from oem_security import (
 )
 from oem_security.envelope.policy import PayloadType, site_pins
 from oem_security.journal.keys import JournalKeys
-from oem_security.journal.record import Record
 from oem_security.license import issue
-from oem_security.license.registry import APPROVED, INSTALLED, REVOKED, fold, read_registry
+from oem_security.license.registry import REVOKED, read_registry
 from oem_security.manifest.manifest import Manifest, read_manifest
 from oem_security.manifest.tree import FileEntry
 from oem_security.manifest.trust import Whitelist
@@ -36,29 +33,6 @@ NOW = "2026-01-02T03:04:05Z"
 @pytest.fixture
 def keys(tmp_path: Path) -> Keyring:
     return Keyring.create(tmp_path / "keys")
-
-
-def approvals(number: int) -> Iterator[Record]:
-    for n in range(number):
-        body = {"nonce": f"{n:032x}", "approved_by": "anna"}
-        yield Record(2 * n, NOW, APPROVED, "k", body)  # type: ignore[arg-type]
-        one = {"license_id": f"lic-{n:016x}", "revision": 1, "issued": NOW}
-        yield Record(2 * n + 1, NOW, INSTALLED, "k", one)  # type: ignore[arg-type]
-
-
-def cpu_s(number: int) -> float:
-    taken = []
-    for _ in range(3):
-        records = list(approvals(number))
-        begin = time.process_time()
-        assert fold(records).records == 2 * number
-        taken.append(time.process_time() - begin)
-    return min(taken)
-
-
-@pytest.mark.no_cover
-def test_folding_a_registry_takes_time_in_proportion_to_its_length() -> None:
-    assert cpu_s(6_000) < 10 * cpu_s(1_500)  # 4 times as many; quadratic would be 16
 
 
 def test_a_rebinding_that_crashes_half_way_leaves_one_licence_in_force(
