@@ -142,6 +142,17 @@ async def test_less_at_the_same_price_keeps_its_place_in_the_queue_and_more_lose
     assert bench.now(order).filled == D("0.1")
 
 
+async def test_a_stop_that_closes_the_position_ends_the_stops_beside_it() -> None:
+    bench = Bench()
+    await bench.place(Side.BUY, "0.3", symbol=SWAP)
+    stop = {"kind": OrderType.STOP, "stop_price": D("59900"), "symbol": SWAP, "reduce_only": True}
+    first, second = [(await bench.place(Side.SELL, "0.3", **stop))[0] for _ in range(2)]
+    bench.venue.feed_trade(SWAP, "59900", "0.1", Side.SELL, NS)
+    assert bench.now(first).state is OrderState.FILLED
+    assert bench.now(second).state is OrderState.CANCELED
+    assert not bench.venue.account.positions.get(SWAP, (0, 0))[0]
+
+
 async def test_reduce_only_orders_never_turn_a_position_round() -> None:
     bench = Bench()
     await bench.place(Side.BUY, "0.3", symbol=SWAP)

@@ -24,6 +24,7 @@ from oem_exec.simulation.fills import fill_of
 from oem_exec.simulation.market import Market, Refusal, SimOrder
 from oem_exec.simulation.matching import Execution
 from oem_exec.simulation.recording import BookUpdates
+from oem_exec.simulation.register import OrderRegister
 from oem_security.clock import Clock
 
 _ZERO = Decimal(0)
@@ -55,17 +56,12 @@ class SimExchange:
     ) -> None:
         self.markets: dict[str, Market] = {i.symbol: Market(i) for i in instruments}
         self.accounts: dict[str, Account] = {}
-        self.orders: dict[str, SimOrder] = {}
+        self._register = OrderRegister(remember)
+        self.orders = self._register.orders
         self._clock = clock
         self._name = name
         self._prefix = prefix
-        self._remember = remember
         self._fees_in_received = fees_in_received
-        self._by_client: dict[tuple[str, str], list[str]] = {}
-        self._stops: dict[str, list[SimOrder]] = {}
-        self._open: dict[str, SimOrder] = {}
-        self._dated: dict[str, SimOrder] = {}
-        self._reducing: dict[str, SimOrder] = {}
         self._next_order = 1
         self._next_trade = 1
 
@@ -102,19 +98,13 @@ class SimExchange:
             triggered=not intent.type.needs_stop_price,
         )
         self._next_order += 1
-        self.orders[order.order_id] = order
-        self._open[order.order_id] = order
-        if intent.expires_ns is not None:
-            self._dated[order.order_id] = order
-        if intent.reduce_only and market.instrument.kind is not InstrumentKind.SPOT:
-            self._reducing[order.order_id] = order
-        self._by_client.setdefault((owner, client_order_id), []).append(order.order_id)
+        spot = market.instrument.kind is InstrumentKind.SPOT
+        self._register.add(order, reducing=intent.reduce_only and not spot)
         if order.triggered:
             self._enter(market, order)
         else:
-            self._stops.setdefault(intent.symbol, []).append(order)
             self._reserve(market, order)
-        self._forget()
+        self._register.forget()
         return order
 
     def cancel(self, order: SimOrder, *, state: OrderState = OrderState.CANCELED) -> SimOrder:
@@ -172,23 +162,23 @@ class SimExchange:
     def find(self, owner: str, client_order_id: str) -> list[SimOrder]:
         """Return the orders an account gave this client order id, oldest first."""
         self.expire()
-        return [self.orders[i] for i in self._by_client.get((owner, client_order_id), ())]
+        return self._register.find(owner, client_order_id)
 
     def open_orders(self, owner: str) -> list[SimOrder]:
         """Return an account's open orders, oldest first."""
         self.expire()
-        return [order for order in self._open.values() if order.owner == owner]
+        return self._register.open_of(owner)
 
     def all_open(self, symbol: str) -> list[SimOrder]:
         """Return every account's open orders of a symbol, oldest first."""
-        return [order for order in self._open.values() if order.intent.symbol == symbol]
+        return self._register.open_in(symbol)
 
     def expire(self, now_ns: int | None = None) -> None:
         """End good-till-date orders whose time has come, by the clock or by a feed's time."""
-        if not self._dated:
+        if not self._register.dated:
             return
         now = self._clock.now_ns() if now_ns is None else now_ns
-        for order in list(self._dated.values()):
+        for order in list(self._register.dated.values()):
             if order.intent.expires_ns is not None and order.intent.expires_ns <= now:
                 self.cancel(order, state=OrderState.EXPIRED)
 
@@ -249,7 +239,7 @@ class SimExchange:
         self, market: Market, ticks: int, lots: int, aggressor: Side, time_ns: int
     ) -> None:
         """Let an outside trade in ticks and lots happen."""
-        if self._dated:
+        if self._register.dated:
             self.expire(time_ns)
         instrument = market.instrument
         price = ticks * instrument.tick_size
@@ -258,7 +248,7 @@ class SimExchange:
         market.tape.trade(price, lots * instrument.lot_size, time_ns)
         if executions := market.book.trade(ticks, lots, aggressor):
             self._book(market, executions, time_ns)
-        if self._stops:
+        if self._register.stops:
             self.wake_stops(market, price, price)
 
     def feed_range(self, symbol: str, low: Decimal, high: Decimal, last: Decimal) -> None:
@@ -328,7 +318,7 @@ class SimExchange:
             order = self.orders[execution.order_id]
             price, quantity = market.price(execution.price), market.quantity(execution.quantity)
             maker = execution.liquidity is Liquidity.MAKER
-            if order.order_id in self._reducing:
+            if order.order_id in self._register.reducing:
                 quantity = min(
                     quantity,
                     reducible(self.account(order.owner), order.intent.symbol, order.intent.side),
@@ -366,13 +356,13 @@ class SimExchange:
                 order.state = OrderState.PARTIALLY_FILLED
                 if maker:
                     self._reserve(market, order)
-        if executions and self._reducing:
+        if executions and self._register.reducing:
             self._trim(market)
 
     def _trim(self, market: Market) -> None:
         """Cut reduce-only orders to what is left of the position; cancel those without any."""
         symbol = market.instrument.symbol
-        for order in list(self._reducing.values()):
+        for order in list(self._register.reducing.values()):
             if order.intent.symbol != symbol or not order.state.open:
                 continue
             left = reducible(self.account(order.owner), symbol, order.intent.side)
@@ -385,25 +375,15 @@ class SimExchange:
     def _finish(self, order: SimOrder, state: OrderState, time_ns: int = 0) -> None:
         order.state = state
         order.updated_ns = time_ns or self._clock.now_ns()
-        self._open.pop(order.order_id, None)
-        self._dated.pop(order.order_id, None)
-        self._reducing.pop(order.order_id, None)
+        self._register.ended(order)
         self.account(order.owner).release(order.order_id)
-        if not order.triggered:
-            waiting = self._stops.get(order.intent.symbol, [])
-            if order in waiting:
-                waiting.remove(order)
 
     def wake_stops(self, market: Market, low: Decimal, high: Decimal) -> None:
         """Wake the stops that prices from `low` to `high` reach."""
-        waiting = self._stops.get(market.instrument.symbol)
-        if not waiting:
-            return
-        for order in list(waiting):
-            stop = order.intent.stop_price
-            if stop is None or (stop > high if order.intent.side is Side.BUY else stop < low):
-                continue
-            waiting.remove(order)
+        for order in self._register.reached(market.instrument.symbol, low, high):
+            if not order.state.open or order.triggered:
+                continue  # an order that woke before it has ended or woken this one
+            self._register.woke(order)
             order.triggered = True
             if self._affords_now(market, order):
                 self._enter(market, order)
@@ -418,12 +398,3 @@ class SimExchange:
         account.release(order.order_id)
         asset, amount = needed(order.owner, market, order.intent, order.remaining, None)
         return account.affords(asset, amount)
-
-    def _forget(self) -> None:
-        while len(self.orders) > self._remember:
-            oldest = next(iter(self.orders))
-            order = self.orders[oldest]
-            if order.state.open:
-                return
-            del self.orders[oldest]
-            self._by_client.pop((order.owner, order.client_order_id), None)
