@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from oem_cli.small_file import text_of
+
 
 def passphrase_options(parser: argparse.ArgumentParser, prefix: str, help_text: str) -> None:
     """Add the three ways to give a passphrase; `prefix` is empty or ends with a dash."""
@@ -34,7 +36,7 @@ def read_passphrase(
         if not file.is_file():
             raise InputError("there is no such file", where=str(file), remedy="correct the path")
         require_private(file)
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
+        return text_of(file, "passphrase")
     variable: str | None = getattr(args, f"{name}_env")
     if variable is not None:
         if variable not in os.environ:

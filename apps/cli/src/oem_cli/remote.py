@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oem_cli.small_file import text_of
 from oem_daemon.site import Site
 from oem_security.errors import Category, OemError
 
@@ -33,7 +34,7 @@ def daemon_facts(site: Site) -> dict[str, str]:
     try:
         facts = json.loads(path.read_text())
         return {str(k): str(v) for k, v in facts.items()}
-    except (FileNotFoundError, ValueError, AttributeError):
+    except (FileNotFoundError, ValueError, AttributeError, RecursionError):
         raise RemoteError(
             "no daemon of this site is running",
             where=str(path),
@@ -52,7 +53,7 @@ def token_of(site: Site, path: Path | None) -> str:
             remedy="name one with --token-file",
             category=Category.INPUT,
         )
-    return found[0].read_text().strip()
+    return text_of(found[0], "token").strip()
 
 
 @contextmanager

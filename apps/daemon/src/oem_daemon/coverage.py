@@ -17,7 +17,7 @@ def load_coverage(path: Path) -> CoverageTracker:
     """
     try:
         return CoverageTracker.from_record(json.loads(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return CoverageTracker()
 
 

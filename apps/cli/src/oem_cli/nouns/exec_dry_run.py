@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from oem_daemon.site import Site
     from oem_exec import KillState, OrderIntent
 
+_MAX_BYTES = 1 << 24
+
 
 def add_dry_run(verbs: Verbs) -> None:
     """Add the verb."""
@@ -106,16 +108,15 @@ def _intents(path: Path | None) -> tuple[OrderIntent, ...] | None:
     if path is None:
         return None
     from oem_exec import BadSettings, OrderIntent
+    from oem_security import strict_json
+    from oem_security.files import read_bounded
 
-    try:
-        rows = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise BadSettings(
-            f"not JSON: {error}", where=str(path), remedy="give a list of intents"
-        ) from None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    data = read_bounded(path, _MAX_BYTES, what="list of intents")
+    rows = strict_json.loads(data, what="the list of intents", max_bytes=_MAX_BYTES)
+    objects = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    if not isinstance(rows, list) or len(objects) < len(rows):
         raise BadSettings("not a list of objects", where=str(path), remedy="give a list of intents")
-    return tuple(OrderIntent.from_json(row) for row in rows)
+    return tuple(OrderIntent.from_json(row) for row in objects)
 
 
 def _kill_state(site: Site) -> KillState:

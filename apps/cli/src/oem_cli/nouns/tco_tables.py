@@ -59,7 +59,7 @@ def add_cost(verbs: Verbs) -> None:
         help="columns that the printed costs are grouped by, also hour and day (default: symbol)",
     )  # fmt: skip
     cost.add_argument(
-        "--max-quote-age", type=float, default=60.0, metavar="SECONDS",
+        "--max-quote-age", default="60", metavar="SECONDS",
         help="age above which a quote does not count (default: 60)",
     )  # fmt: skip
     cost.add_argument(
@@ -234,7 +234,7 @@ def _rules(args: argparse.Namespace) -> oem_tco.CostRules:
         ) from None  # fmt: skip
     return oem_tco.CostRules(
         convention=oem_tco.DelayConvention(args.delay),
-        max_quote_age_ns=round(args.max_quote_age * 1e9),
+        max_quote_age_ns=round(_number(args.max_quote_age, "--max-quote-age") * 1e9),
         clock_ahead_ns={venue: round(ms * 1e6) for venue, ms in ahead.items()},
         fees=oem_tco.FeeRules(
             book=fees, accounts=_accounts(args), as_reported=args.fees_as_reported

@@ -8,6 +8,7 @@ from pathlib import Path
 from oem_cli.exit_codes import ExitCode
 from oem_cli.output import Output
 from oem_cli.parser import Verbs
+from oem_cli.small_file import text_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,9 @@ def run_revoke(args: argparse.Namespace, out: Output) -> ExitCode:
 
     site = Site(args.site)
     file = Path(args.token)
-    token_id = inspect_token(file.read_text().strip()).token_id if file.is_file() else args.token
+    token_id = args.token
+    if file.is_file():
+        token_id = inspect_token(text_of(file, "token").strip()).token_id
     revoke_token(
         site.revoked_tokens,
         Keyring.open(site.keys),
@@ -65,16 +68,10 @@ def run_revoke(args: argparse.Namespace, out: Output) -> ExitCode:
 
 def run_inspect(args: argparse.Namespace, out: Output) -> ExitCode:
     """Show a token's claims."""
-    from oem_security import InputError, inspect_token
+    from oem_security import inspect_token
     from oem_security.clock import NS_PER_SECOND, rfc3339
 
-    try:
-        text = args.file.read_text().strip()
-    except (FileNotFoundError, UnicodeDecodeError):
-        raise InputError(
-            "there is no token in this file", where=str(args.file), remedy="correct the path"
-        ) from None
-    token = inspect_token(text)
+    token = inspect_token(text_of(args.file, "token").strip())
     expires = rfc3339(token.expires_s * NS_PER_SECOND)[:19] + "Z"
     out.report(
         {

@@ -295,7 +295,7 @@ class _Run:
             state = json.loads(self._state.read_bytes())
             spans = [(int(start), int(end)) for start, end in state["done_ns"]]
             self._sha = str(state["sha384"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise DataProblem(
                 "the note of what was fetched is damaged",
                 where=str(self._state),

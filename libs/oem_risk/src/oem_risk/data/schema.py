@@ -315,7 +315,7 @@ def _about(metadata: Mapping[bytes, bytes] | None, where: str) -> dict[str, obje
         return {}
     try:
         about = json.loads(note)
-    except ValueError:
+    except (ValueError, RecursionError):
         about = None
     if not isinstance(about, dict):
         raise DataProblem(

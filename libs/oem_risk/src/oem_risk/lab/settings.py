@@ -9,6 +9,7 @@ from oem_risk.errors import LabProblem
 from oem_risk.paths.calibrate import PathKind
 
 LEAST_PATHS = 100
+MOST_PATHS = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class LabSettings:
             LabProblem: One is; it is named.
         """
         ranges: tuple[tuple[str, float, bool, str], ...] = (
-            ("paths", self.paths, self.paths >= LEAST_PATHS, "at least 100 paths"),
+            ("paths", self.paths, LEAST_PATHS <= self.paths <= MOST_PATHS,
+             f"{LEAST_PATHS} to {MOST_PATHS:,} paths"),
             ("horizon_days", self.horizon_days, 1 <= self.horizon_days <= 3_650,
              "at least 1 day and at most 3,650"),
             ("mean_block_days", self.mean_block_days, self.mean_block_days > 0,
@@ -71,13 +73,14 @@ class LabSettings:
             ("equity", self.equity, self.equity > 0, "an equity above 0"),
             ("confidence", self.confidence, 0 < self.confidence < 1,
              "a confidence between 0 and 1"),
-            ("most_paths", self.most_paths, self.most_paths == 0 or self.most_paths >= self.paths,
-             "0, or at least as many as paths"),
+            ("most_paths", self.most_paths,
+             self.most_paths == 0 or self.paths <= self.most_paths <= MOST_PATHS,
+             f"0, or at least as many as paths and at most {MOST_PATHS:,}"),
             ("rebalance_band", self.rebalance_band, 0 <= self.rebalance_band < 1,
              "a share of at least 0 and below 1"),
             ("stress_paths", self.stress_paths,
-             self.stress_paths == 0 or self.stress_paths >= LEAST_PATHS,
-             "0, or at least 100 paths"),
+             self.stress_paths == 0 or LEAST_PATHS <= self.stress_paths <= MOST_PATHS,
+             f"0, or {LEAST_PATHS} to {MOST_PATHS:,} paths"),
         )  # fmt: skip
         for name, value, fine, wanted in ranges:
             if not fine or not math.isfinite(value):  # a NaN fails its comparison

@@ -214,7 +214,7 @@ def json_rows(path: Path) -> list[list[object]]:
     """
     try:
         rows = json.loads(text_of(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataProblem(
             f"not JSON: {error}", where=str(path), remedy="export or download the file again"
         ) from None

@@ -294,7 +294,7 @@ def _messages(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _object(text: str, place: str) -> dict[str, Any]:
     try:
         message = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _malformed(f"not JSON: {error}", place) from None
     if not isinstance(message, dict):
         raise _malformed("not a JSON object", place)
