@@ -11,6 +11,7 @@ import pytest
 
 from exec_support import limit, make_router, market, paper
 from oem_exec import (
+    BadSettings,
     KillState,
     Order,
     OrderState,
@@ -42,6 +43,15 @@ async def test_orders_and_fills_come_back_equal(tmp_path: Path) -> None:
     with SqliteOrderStore.open(tmp_path / "orders.sqlite") as again:
         assert again.attempts("a") == (sent,)
         assert again.unsettled() == ()
+
+
+async def test_as_many_orders_are_shown_as_asked_for(tmp_path: Path) -> None:
+    with SqliteOrderStore.open(await _filled(tmp_path)) as store:
+        assert [len(store.orders(limit=n)) for n in (0, 1, 2, 9)] == [0, 1, 2, 2]
+        assert len(store.orders()) == 2
+        for limit_ in (-1, 10**30):
+            with pytest.raises(BadSettings, match="cannot be shown"):
+                store.orders(limit=limit_)
 
 
 async def test_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:

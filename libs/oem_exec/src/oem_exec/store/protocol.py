@@ -88,7 +88,11 @@ class OrderStore(Protocol):
         ...
 
     def orders(self, *, limit: int | None = None) -> tuple[Order, ...]:
-        """Return orders, newest first."""
+        """Return orders, newest first, at most `limit`; None returns all.
+
+        Raises:
+            BadSettings: The limit is negative, or beyond what a store counts.
+        """
         ...
 
     def known_ids(self, venue: str, venue_order_ids: Iterable[str]) -> frozenset[str]:

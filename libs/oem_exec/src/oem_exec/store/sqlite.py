@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
-from oem_exec.errors import ExecError, StoreCorrupt, StoreUnavailable
+from oem_exec.errors import BadSettings, ExecError, StoreCorrupt, StoreUnavailable
 from oem_exec.model.enums import KillState
 from oem_exec.model.fill import Fill
 from oem_exec.model.order import Order
@@ -22,6 +22,7 @@ from oem_exec.store.writer import GroupCommitWriter, Statement
 T = TypeVar("T")
 _GLANCE = """SELECT EXISTS (SELECT 1 FROM orders WHERE intent_id = ?),
     state, reason, operator, time_ns FROM (SELECT 1) LEFT JOIN kill_switch"""
+_MOST_ROWS = 2**62
 _PART = 500
 """Names in one statement; every SQLite takes as many."""
 _REPAIR = "run `oem exec repair` with the daemon stopped; it keeps the damaged file"
@@ -151,6 +152,12 @@ class SqliteOrderStore:
         return self._orders("WHERE settled = 0 ORDER BY sent_ns")
 
     def orders(self, *, limit: int | None = None) -> tuple[Order, ...]:
+        if limit is not None and not 0 <= limit <= _MOST_ROWS:
+            raise BadSettings(
+                f"{limit} orders cannot be shown",
+                where="limit",
+                remedy=f"ask for 0 to {_MOST_ROWS:,}",
+            )
         return self._orders(
             "ORDER BY sent_ns DESC, attempt DESC LIMIT ?", (-1 if limit is None else limit,)
         )
