@@ -22,9 +22,17 @@ def read_config(path: Path) -> CoreConfig:
     Raises:
         ConfigError: The file is missing, is not YAML, or has wrong fields; all of them are named.
     """
-    tree = _parse(path)
     try:
-        return CoreConfig.model_validate(_plain(tree))
+        tree = _parse(path)
+        plain = _plain(tree)
+    except RecursionError:
+        raise ConfigError(
+            "nested too deep",
+            where=str(path),
+            remedy="start from the file that `oem config write` makes",
+        ) from None
+    try:
+        return CoreConfig.model_validate(plain)
     except ValidationError as error:
         problems = tuple(
             sorted((_problem(tree, item) for item in error.errors()), key=lambda p: p.line)
