@@ -66,6 +66,7 @@ def test_a_missing_section_is_named(config: Path) -> None:
         ("- 1\n- 2\n", "no mapping"),
         ("a: 1\na: 2\n", "not YAML"),
         ("[" * 5_000, "nested too deep"),
+        ("- " * 3_000, "nested too deep"),
     ],
 )
 def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str, what: str) -> None:

@@ -14,6 +14,7 @@ from oem_daemon.config.model import CoreConfig
 from oem_daemon.errors import ConfigError, FieldProblem
 
 MAX_BYTES = 1 << 20
+MAX_DEPTH = 100
 
 
 def read_config(path: Path) -> CoreConfig:
@@ -26,11 +27,7 @@ def read_config(path: Path) -> CoreConfig:
         tree = _parse(path)
         plain = _plain(tree)
     except RecursionError:
-        raise ConfigError(
-            "nested too deep",
-            where=str(path),
-            remedy="start from the file that `oem config write` makes",
-        ) from None
+        raise _too_deep(path) from None
     try:
         return CoreConfig.model_validate(plain)
     except ValidationError as error:
@@ -68,8 +65,12 @@ def _bytes(path: Path) -> bytes:
 
 
 def _parse(path: Path) -> Any:
+    raw = _bytes(path)
+    # the reader takes time by the square of the depth
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+        raise _too_deep(path)
     try:
-        tree = YAML(typ="rt").load(_bytes(path).decode("utf-8"))
+        tree = YAML(typ="rt").load(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"not UTF-8 at byte {error.start}", where=str(path), remedy="save the file as UTF-8"
@@ -88,6 +89,25 @@ def _parse(path: Path) -> Any:
             remedy="start from the file that `oem config write` makes",
         )
     return tree
+
+
+def _depth(raw: bytes) -> int:
+    depth = deepest = 0
+    for byte in raw:
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth = max(depth - 1, 0)
+    return deepest
+
+
+def _too_deep(path: Path) -> ConfigError:
+    return ConfigError(
+        "nested too deep",
+        where=str(path),
+        remedy="start from the file that `oem config write` makes",
+    )
 
 
 def _plain(node: Any) -> Any:
