@@ -26,7 +26,7 @@ demo: setup ## the whole product once, in demo-site/ (DATA=DIR trades on recorde
 	$(BIN)/oem demo --site $(DEMO_SITE) $(if $(DATA),--data $(DATA))
 
 # a file stays on one worker, with its fixtures; the longest files come first
-PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
 test: setup debian ## all tests but the long campaigns
 	$(BIN)/python -m pytest -m "not faults" $(PARALLEL) $(PYTEST)

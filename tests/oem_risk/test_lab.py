@@ -132,7 +132,8 @@ def test_the_report_has_the_same_bytes_twice(result, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"paths": 10}, "100 paths"),
+        ({"paths": 10}, "100 to 1,000,000,000 paths"),
+        ({"paths": 10**30}, "100 to 1,000,000,000 paths"),
         ({"horizon_days": 0}, "1 day"),
         ({"mean_block_days": 0}, "block"),
         ({"confidence": 1.0}, "confidence"),
