@@ -1,8 +1,9 @@
 """Execution: routed orders against bare ccxt, paper orders against SQLite, replay, import.
 
-On a quiet machine orders through the router came to 0.78 and 0.84 of bare ccxt's rate at 32 at once
-and to 1.49 and 1.56 of its time one at a time (goal 1.25: the lone commit and the turns of the event
-loop), paper orders to 0.022 and 0.026 of SQLite's rows (goal 0.05: 0.45 ms of Python an order).
+On a quiet machine orders through the router came to 0.78 and 0.84 of bare ccxt's rate at 32 at
+once and to 1.49 and 1.56 of its time one at a time (goal 1.25: the lone commit and the turns of
+the event loop), paper orders to 0.022 and 0.026 of SQLite's rows (goal 0.05: 0.45 ms of Python an
+order).
 What they are made of: docs/explanation/what-an-order-costs.md.
 """
 

@@ -41,8 +41,8 @@ def verify() -> list[Result]:
     and the canonical form 35, fields of the licence checked one by one 50, the state parsed 25,
     four digests of the device 20, and what holds them together. No regular expression, no datetime,
     no second asymmetric signature is left. Between two calls nothing is kept but keys: a memory of
-    verified bytes would measure something else than a start. How fast the machine runs Python beside
-    Ed25519 moves the ratio from 2.8 to 4.7 between quiet runs of the same code.
+    verified bytes would measure something else than a start. How fast the machine runs Python
+    beside Ed25519 moves the ratio from 2.8 to 4.7 between quiet runs of the same code.
     """
     private = Ed25519PrivateKey.generate()
     public, message = private.public_key(), b"m" * 1024
