@@ -35,6 +35,7 @@ from oem_exec import (
     UnknownSymbol,
     read_recording,
 )
+from oem_exec.simulation.exchange import SimExchange
 from oem_exec.simulation.recording import (
     BarClose,
     BookUpdates,
@@ -427,3 +428,17 @@ def test_prop_paper_takes_what_the_live_rules_take_and_nothing_else(
     answer = asyncio.run(bench.venue.place(order))
     assert isinstance(answer, Accepted) is fits
     assert fits or reason(answer) is RefusalReason.INVALID
+
+
+def test_an_id_used_again_is_found_after_its_first_order_was_forgotten() -> None:
+    exchange = SimExchange([BTC], clock=ManualClock(NS), name="v", remember=2)
+    exchange.account("a").change("USDT", D(100_000))
+    for number in range(2):
+        intent = OrderIntent(f"o{number}", SYMBOL, Side.BUY, D("0.1"), OrderType.LIMIT, D("50000"))
+        order = exchange.place("a", "same", intent)
+        if number == 0:
+            exchange.cancel(order)
+    other = OrderIntent("o2", SYMBOL, Side.BUY, D("0.1"), OrderType.LIMIT, D("50000"))
+    exchange.place("a", "other", other)
+    assert len(exchange.orders) == 2
+    assert exchange.find("a", "same") == [order]

@@ -31,7 +31,7 @@ class OrderRegister:
         self._by_client: dict[tuple[str, str], list[str]] = {}
 
     def add(self, order: SimOrder, *, reducing: bool) -> None:
-        """Take a new order in; the oldest that has ended may be forgotten for it."""
+        """Take a new order in."""
         self.orders[order.order_id] = self._open[order.order_id] = order
         if order.intent.expires_ns is not None:
             self.dated[order.order_id] = order
@@ -84,4 +84,7 @@ class OrderRegister:
             if order.state.open:
                 return
             del self.orders[oldest]
-            self._by_client.pop((order.owner, order.client_order_id), None)
+            named = self._by_client[order.owner, order.client_order_id]
+            named.remove(oldest)
+            if not named:
+                del self._by_client[order.owner, order.client_order_id]
