@@ -53,3 +53,9 @@ def test_prop_counts(trials: int, share: float, chance: float) -> None:
 def test_a_certain_outcome_has_a_p_value(chance: float) -> None:
     assert own.binomial_p_value(int(chance * 5), 5, chance) == 1.0
     assert own.binomial_p_value(2, 5, chance) == 0.0
+
+
+def test_the_p_value_of_very_many_trials_takes_no_memory() -> None:
+    assert own.binomial_p_value(10**9 // 100 + 10_000, 10**9, 0.01) == pytest.approx(
+        2 * own.normal_probability(-10_000 / (10**9 * 0.01 * 0.99) ** 0.5), rel=0.05
+    )

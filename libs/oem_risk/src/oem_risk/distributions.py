@@ -7,10 +7,11 @@ lab and every start of the command would pay.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 
-import numpy as np
 from scipy.special import (
     bdtr,
+    bdtrc,
     chdtrc,
     gammaincinv,
     gammaln,
@@ -79,7 +80,21 @@ def binomial_p_value(events: int, trials: int, chance: float) -> float:
 
     It is the probability of all counts that are no more likely than the one seen.
     """
-    counts = np.arange(trials + 1)
-    ways = gammaln(trials + 1) - gammaln(counts + 1) - gammaln(trials - counts + 1)
-    each = np.exp(ways + xlogy(counts, chance) + xlog1py(trials - counts, -chance))
-    return min(1.0, float(each[each <= each[events] * _TIE].sum()))
+    mean = trials * chance
+    if events == mean:
+        return 1.0
+
+    def log_chance(count: int) -> float:
+        ways = gammaln(trials + 1) - gammaln(count + 1) - gammaln(trials - count + 1)
+        return float(ways + xlogy(count, chance) + xlog1py(trials - count, -chance))
+
+    likely = log_chance(events) + math.log(_TIE)
+    # on either side of the mean the chances fall: the other side's first is found by halving
+    if events < mean:
+        above = range(math.ceil(mean), trials + 1)
+        far = above.start + bisect_left(above, -likely, key=lambda count: -log_chance(count))
+        other = float(bdtrc(far - 1, trials, chance)) if far <= trials else 0.0
+        return min(1.0, float(bdtr(events, trials, chance)) + other)
+    far = bisect_right(range(math.floor(mean) + 1), likely, key=log_chance)
+    other = float(bdtr(far - 1, trials, chance)) if far else 0.0
+    return min(1.0, float(bdtrc(events - 1, trials, chance)) + other)
