@@ -106,7 +106,9 @@ def test_bad_input_is_one_line_and_a_documented_code(
     for words, code in (
         (("demo", "--site", demo[0]), 8),
         (("demo", "--site", tmp_path / "new", "--bars", "59"), 3),
+        (("demo", "--site", tmp_path / "new", "--bars", "1000001"), 3),
         (("demo", "--site", tmp_path / "new", "--paths", "99"), 3),
+        (("demo", "--site", tmp_path / "new", "--seed", "-1"), 3),
         (("demo", "--site", tmp_path / "new", "--data", tmp_path / "nowhere"), 3),
         (("verify", "--site", tmp_path), 3),
         (("verify", "--site", demo[0], tmp_path / "nothing"), 3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from oem_cli.demo.observe import Observed, cycles_done, observe, refusals
 from oem_cli.demo.process import DaemonProcess
 from oem_cli.exit_codes import ExitCode
 from oem_cli.output import Output, table
-from oem_daemon.config.model import LEAST_BARS
+from oem_daemon.config.model import LEAST_BARS, MOST_BARS
 from oem_daemon.lab import LabFiles, run_site_lab
 from oem_daemon.provision import (
     Vendor,
@@ -23,7 +24,7 @@ from oem_daemon.provision import (
 )
 from oem_daemon.site import Site
 from oem_risk import Verdict
-from oem_risk.lab.settings import LEAST_PATHS
+from oem_risk.lab.settings import LEAST_PATHS, MOST_PATHS
 from oem_security import AuditReport, InputError, Keyring, audit_site
 from oem_security.clock import rfc3339
 
@@ -48,20 +49,23 @@ class DemoOptions:
     seed: int
 
     def require_sound(self) -> None:
-        """Refuse what a later step would refuse, before anything is made.
+        """Refuse what a later step would refuse by a look at it, before anything is made.
 
         Raises:
             InputError: A number is out of its range, or the folder is none.
         """
-        for name, value, least in (
-            ("bars", self.bars, LEAST_BARS),
-            ("paths", self.paths, LEAST_PATHS),
+        for name, value, least, most in (
+            ("bars", self.bars, LEAST_BARS, MOST_BARS),
+            ("paths", self.paths, LEAST_PATHS, MOST_PATHS),
+            ("seed", self.seed, 0, math.inf),
         ):
-            if value < least:
+            if not least <= value <= most:
                 raise InputError(
-                    f"{value} {name} are too few",
+                    f"{name} is {value}",
                     where=f"--{name}",
-                    remedy=f"give at least {least}",
+                    remedy=f"give {least} to {most:,}"
+                    if most < math.inf
+                    else f"give {least} or more",
                 )
         if self.data is not None and not self.data.is_dir():
             raise InputError(

@@ -23,7 +23,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Port = Annotated[int, Field(ge=0, le=65535, description="0 takes a free port")]
 Scope = Literal["status:read", "trade:read", "trade:write", "trade:control"]
 Loopback = Literal["127.0.0.1", "::1", "localhost"]
-LEAST_BARS = 60
+LEAST_BARS, MOST_BARS = 60, 1_000_000
 """Fewer bars to trade on would show nothing but the warm-up of the strategies."""
 
 
@@ -75,7 +75,7 @@ class ParquetData(Section):
     folder: Path
     venue: Name = "binance"
     timeframe: Literal["1m", "5m", "15m", "1h", "1d"] = "1h"
-    bars: int = Field(default=480, ge=LEAST_BARS, le=1_000_000)
+    bars: int = Field(default=480, ge=LEAST_BARS, le=MOST_BARS)
 
 
 class SyntheticData(Section):
@@ -84,7 +84,7 @@ class SyntheticData(Section):
     source: Literal["synthetic"]
     seed: int = Field(default=20260101, ge=0)
     timeframe: Literal["1m", "5m", "15m", "1h", "1d"] = "1h"
-    bars: int = Field(default=480, ge=LEAST_BARS, le=1_000_000)
+    bars: int = Field(default=480, ge=LEAST_BARS, le=MOST_BARS)
 
 
 class VenueData(Section):
